@@ -1,0 +1,7 @@
+"""`python -m bnstudy` is the command `bnstudy`."""
+
+import sys
+
+from bnstudy.cli import main
+
+sys.exit(main())

@@ -1,0 +1,101 @@
+"""Checkpoints: the whole state of a run in one file that NumPy alone can read, without pickle.
+
+A file `step-00004200.npz` holds every variable as an array under its name, and under "progress" the
+position, the running sums and the finished epochs as JSON text. "sha256" is the checksum of all of
+it. There is no random state to keep: shuffling and augmentation are functions of the seed, the
+epoch and the step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnstudy.errors import UserError
+from bnstudy.run_log import write_bytes_atomic
+
+KEPT = 2  # the newest, and the one before it in case the newest is damaged
+
+
+def save(folder: Path, step: int, arrays: dict[str, np.ndarray], progress: dict[str, Any]) -> Path:
+    """Write a checkpoint atomically and remove all but the last two.
+
+    Args:
+        folder: `checkpoints` of the run folder; made when missing.
+        step: training steps since the start of the run.
+        arrays: every variable by name.
+        progress: position, running sums and finished epochs, as JSON can hold them.
+
+    Returns:
+        The file.
+
+    """
+    folder.mkdir(exist_ok=True)
+    text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
+    content = {**arrays, "progress": text}
+    checksum = np.frombuffer(_checksum(content), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **content, sha256=checksum)
+    path = folder / f"step-{step:08d}.npz"
+    write_bytes_atomic(path, buffer.getvalue())
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink()
+    return path
+
+
+def load_newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """Read the newest checkpoint that is whole.
+
+    Args:
+        folder: `checkpoints` of the run folder.
+
+    Returns:
+        (arrays, progress) as they were saved, or None where there is no checkpoint.
+
+    Raises:
+        UserError: there are checkpoints, and all are damaged.
+
+    """
+    paths = _newest_first(folder)
+    for path in paths:
+        try:
+            return load(path)
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            warnings.warn(f"{path} is damaged and passed over: {error}", stacklevel=2)
+    if paths:
+        raise UserError(f"{folder}: every checkpoint is damaged; start over with --fresh")
+    return None
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read one checkpoint; as `load_newest`, but any damage is an error.
+
+    Raises:
+        ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile: it is damaged.
+
+    """
+    with np.load(path, allow_pickle=False) as file:
+        content = {name: file[name] for name in file.files}
+    if content.pop("sha256").tobytes() != _checksum(content):
+        raise ValueError("the checksum is wrong")
+    progress = json.loads(content.pop("progress").tobytes())
+    return content, progress
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.npz"), reverse=True)
+
+
+def _checksum(content: dict[str, np.ndarray]) -> bytes:
+    digest = hashlib.sha256()
+    for name, array in sorted(content.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()

@@ -1,0 +1,149 @@
+"""The command line: arguments only. TensorFlow is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import bnstudy
+from bnstudy.config import Config, load_config, parse_set
+from bnstudy.errors import UserError
+
+EXAMPLES = """\
+examples:
+  bnstudy run --case c --preset quick        about a minute, built-in digits, no network
+  bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about 40 minutes
+  bnstudy run --case c                       as in the post; hours on a CPU
+  bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str):
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: arguments without the program's name; those of the process unless given.
+
+    Returns:
+        The exit code: 0 done, 2 wrong input, 130 interrupted.
+
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        options = _parser().parse_args(argv)
+        return options.function(options)
+    except UserError as error:
+        print(f"bnstudy: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nbnstudy: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="bnstudy",
+        description=bnstudy.__doc__.partition("\n")[0],
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bnstudy {bnstudy.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="train one case and leave a run folder")
+    run.set_defaults(function=_run)
+    add = run.add_argument
+    add("--case", metavar="CASE", help="a: no batch norm; b: the framework's; c: by hand")
+    add("--preset", metavar="NAME", action="append", default=[], help="quick, lite, as_posted")
+    add("--config", metavar="FILE", type=Path, help="YAML with the keys that you change")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change one key")
+    add("--data", metavar="DIR", help="where CIFAR-10 lies; same as --set data.dir=DIR")
+    add("--out", metavar="DIR", type=Path, help="run folder [logs/case-CASE_PRESET_seed-N]")
+    add("--seed", metavar="N", type=int, help="same as --set seed=N")
+    add("--fresh", action="store_true", help="start over; the old folder is kept aside")
+
+    plot = commands.add_parser("plot", help="draw the curves of one run, or of several overlaid")
+    plot.set_defaults(function=_plot)
+    add = plot.add_argument
+    add("run_folder", metavar="RUN_FOLDER", nargs="+", type=Path)
+    add("--out", metavar="FILE", type=Path, help="one picture of all [comparison.png]")
+    add("--reference", action="store_true", help="add the author's own curves of 2018")
+
+    data = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
+    add = data.add_argument
+    data.set_defaults(function=_data)
+    add("action", choices=["fetch", "verify", "where"])
+    add("--data", metavar="DIR", help="where CIFAR-10 lies")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _config(options)
+    folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
+    result = bnstudy.run(config, folder, fresh=options.fresh)
+    print(
+        f"{folder}: test accuracy {result['test_accuracy']:.4f} after {result['epochs']} epochs; "
+        f"see {folder / 'test.png'}"
+    )
+    return 0
+
+
+def _config(options: argparse.Namespace) -> Config:
+    overrides = dict(parse_set(text) for text in options.set)
+    if options.data is not None:
+        overrides["data.dir"] = options.data
+    if options.seed is not None:
+        overrides["seed"] = options.seed
+    config = load_config(options.case, options.preset, options.config, overrides)
+    if config.case is None:
+        raise UserError("which case? say --case a, b or c, or extend one in your --config file")
+    return config
+
+
+def run_name(config: Config, presets: list[str], file: Path | None) -> str:
+    """Name a run folder after what makes it: case-c_quick_seed-0.
+
+    Args:
+        config: the whole configuration.
+        presets: their names, in order.
+        file: the user's own configuration; its stem becomes part of the name.
+
+    """
+    own = [file.stem] if file else []
+    return "_".join([f"case-{config.case}", *presets, *own, f"seed-{config.seed}"])
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from bnstudy import plots
+
+    if options.out is None and len(options.run_folder) == 1 and not options.reference:
+        written = plots.plot_run(options.run_folder[0])
+    else:
+        out = options.out or Path("comparison.png")
+        written = [plots.plot_comparison(options.run_folder, out, options.reference)]
+    print(*written, sep="\n")
+    return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    from bnstudy.data import cifar10
+
+    found = cifar10.find(options.data)
+    if options.action == "fetch" and found is None:
+        found = cifar10.fetch()
+    if found is None:
+        raise UserError("CIFAR-10 is not on this machine; get it with: bnstudy data fetch")
+    if options.action == "verify":
+        images, labels, test_images, _ = cifar10.read(found)
+        print(f"{found}: {len(labels):,} training and {len(test_images):,} test images, all well")
+    else:
+        print(found)
+    return 0

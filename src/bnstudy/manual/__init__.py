@@ -1,0 +1,34 @@
+"""The mathematics by hand: pure functions of tensors, TensorFlow alone.
+
+A layer is a pair that stands side by side:
+
+    forward(x, ...) -> (y, cache)        backward(dy, cache) -> (dx, dparameters...)
+
+`dy` is the derivative of the loss with respect to `y`, and `cache` is what the backward pass needs.
+Nothing here differentiates automatically, and nothing here knows a configuration. The numbers in
+the comments are those of the equations in docs/backprop.md.
+"""
+
+from bnstudy.manual import (
+    adam,
+    amsgrad,
+    batch_norm,
+    conv2d,
+    elu,
+    network,
+    pooling,
+    sgd,
+    softmax_cross_entropy,
+)
+
+__all__ = [
+    "adam",
+    "amsgrad",
+    "batch_norm",
+    "conv2d",
+    "elu",
+    "network",
+    "pooling",
+    "sgd",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,188 @@
+"""Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): equations (10) to (21).
+
+Every function works with any set of `axes`: (0, 1, 2) takes one mean and one variance per channel,
+over m = N H W values; (0,) one per pixel and channel, over m = N values. gamma, beta and the moving
+statistics have the shape of x without those axes.
+
+Under bfloat16, x and y are bfloat16 and everything between is computed in gamma's dtype (float32).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Cache(NamedTuple):
+    """What `backward` needs, and the statistics that the moving averages need."""
+
+    x_hat: tf.Tensor  # the normalized input, the shape of x
+    inverse_stddev: tf.Tensor  # 1 / sqrt(variance + epsilon), 1 along the axes of the statistics
+    gamma: tf.Tensor  # the shape of x without those axes
+    mean: tf.Tensor  # like gamma
+    variance: tf.Tensor  # like gamma
+
+
+def forward(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int], epsilon: float
+) -> tuple[tf.Tensor, Cache]:
+    """Normalize with the statistics of this batch (training).
+
+        mean     = 1/m  sum x                         variance = 1/m  sum (x - mean)^2   (biased)
+        x_hat    = (x - mean) / sqrt(variance + epsilon)
+        y        = gamma x_hat + beta
+
+    Args:
+        x: for example [N, H, W, C].
+        gamma: scale, the shape of x without `axes`.
+        beta: offset, like gamma.
+        axes: over which the statistics are taken.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        y, the shape and dtype of x, and the cache for `backward`.
+
+    """
+    dtype, x = x.dtype, tf.cast(x, gamma.dtype)
+    mean = tf.reduce_mean(x, axes, keepdims=True)  # (10)
+    centered = x - mean
+    variance = tf.reduce_mean(centered**2, axes, keepdims=True)  # (11)
+    inverse_stddev = tf.math.rsqrt(variance + epsilon)
+    x_hat = centered * inverse_stddev  # (12)
+    y = _per_group(gamma, mean) * x_hat + _per_group(beta, mean)  # (13)
+    statistics = (tf.reshape(s, gamma.shape) for s in (mean, variance))
+    return tf.cast(y, dtype), Cache(x_hat, inverse_stddev, gamma, *statistics)
+
+
+def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Derive `forward`: every x moves its own x_hat, and the mean and variance of its group.
+
+        dbeta  = sum dy
+        dgamma = sum dy x_hat
+        dx_hat = gamma dy
+        dx     = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / sqrt(variance + epsilon)
+
+    Sums and means run over the m values that share a statistic.
+
+    Args:
+        dy: the shape of x.
+        cache: from `forward`.
+
+    Returns:
+        dx, the shape and dtype of dy; dgamma and dbeta, the shape of gamma.
+
+    """
+    x_hat, inverse_stddev, gamma, _, _ = cache
+    axes = _axes_of(inverse_stddev)
+    dtype, dy = dy.dtype, tf.cast(dy, gamma.dtype)
+    dbeta = tf.reduce_sum(dy, axes)  # (14)
+    dgamma = tf.reduce_sum(dy * x_hat, axes)  # (15)
+    dx_hat = _per_group(gamma, inverse_stddev) * dy  # (16)
+    mean_dx_hat = tf.reduce_mean(dx_hat, axes, keepdims=True)
+    mean_dx_hat_x_hat = tf.reduce_mean(dx_hat * x_hat, axes, keepdims=True)
+    dx = inverse_stddev * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)
+    return tf.cast(dx, dtype), tf.reshape(dgamma, gamma.shape), tf.reshape(dbeta, gamma.shape)
+
+
+def inference_forward(
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    moving_mean: tf.Tensor,
+    moving_variance: tf.Tensor,
+    axes: Sequence[int],
+    epsilon: float,
+) -> tuple[tf.Tensor, Cache]:
+    """Normalize with fixed statistics (inference).
+
+        y = gamma (x - moving_mean) / sqrt(moving_variance + epsilon) + beta
+
+    Args:
+        x: for example [N, H, W, C].
+        gamma: scale, the shape of x without `axes`.
+        beta: offset, like gamma.
+        moving_mean: like gamma.
+        moving_variance: like gamma.
+        axes: as in `forward`.
+        epsilon: added to the variance, inside the root.
+
+    Returns:
+        y, the shape and dtype of x, and the cache for `inference_backward`.
+
+    """
+    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    dtype, x = x.dtype, tf.cast(x, gamma.dtype)
+    inverse_stddev = tf.math.rsqrt(tf.reshape(moving_variance, shape) + epsilon)
+    x_hat = (x - tf.reshape(moving_mean, shape)) * inverse_stddev
+    y = tf.reshape(gamma, shape) * x_hat + tf.reshape(beta, shape)  # (18)
+    return tf.cast(y, dtype), Cache(x_hat, inverse_stddev, gamma, moving_mean, moving_variance)
+
+
+def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Derive `inference_forward`: the statistics are constants, so dx = gamma dy / sqrt(...).
+
+    Args:
+        dy: the shape of x.
+        cache: from `inference_forward`.
+
+    Returns:
+        dx, the shape and dtype of dy; dgamma and dbeta, the shape of gamma.
+
+    """
+    x_hat, inverse_stddev, gamma, _, _ = cache
+    axes = _axes_of(inverse_stddev)
+    dtype, dy = dy.dtype, tf.cast(dy, gamma.dtype)
+    dbeta = tf.reduce_sum(dy, axes)  # (14)
+    dgamma = tf.reduce_sum(dy * x_hat, axes)  # (15)
+    dx = _per_group(gamma, inverse_stddev) * inverse_stddev * dy  # (19)
+    return tf.cast(dx, dtype), tf.reshape(dgamma, gamma.shape), tf.reshape(dbeta, gamma.shape)
+
+
+def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Tensor:
+    """Average exponentially: moving = momentum moving + (1 - momentum) batch.
+
+    As in Keras, momentum weights the OLD value; PyTorch's `momentum` is one minus this one.
+
+    Args:
+        moving: the average so far.
+        batch: the statistic of this batch, of the same shape.
+        momentum: in [0, 1).
+
+    Returns:
+        The new average.
+
+    """
+    return momentum * moving + (1 - momentum) * batch  # (20)
+
+
+def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tensor) -> tf.Tensor:
+    """Remove what is left of the starting value from a moving average.
+
+        (moving - momentum^t initial) / (1 - momentum^t)      after t updates
+
+    Args:
+        moving: the average after t updates.
+        initial: where it started.
+        momentum: in [0, 1).
+        updates: t, a scalar integer. Where t = 0 there is nothing to correct.
+
+    Returns:
+        The weighted mean of the batches seen so far, or `moving` itself where t = 0.
+
+    """
+    left = tf.cast(momentum, moving.dtype) ** tf.cast(updates, moving.dtype)  # of the start
+    seen = tf.where(updates > 0, 1 - left, 1)
+    return tf.where(updates > 0, (moving - left * initial) / seen, moving)  # (21)
+
+
+def _per_group(parameter: tf.Tensor, statistic: tf.Tensor) -> tf.Tensor:
+    """Give a parameter the shape of a statistic, which has length 1 along its axes."""
+    return tf.reshape(parameter, statistic.shape)
+
+
+def _axes_of(statistic: tf.Tensor) -> list[int]:
+    """Find the axes of a statistic: it has length 1 along them.
+
+    An axis along which x itself has length 1 is found too, which changes no sum and no mean.
+    """
+    return [axis for axis, size in enumerate(statistic.shape) if size == 1]

@@ -1,0 +1,102 @@
+"""What a run shows while it goes on: a bar per epoch on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+LINE_EVERY = 60  # seconds, where there is no bar
+
+
+class Progress:
+    """Show images/s, running cost and accuracy, and the time that is left.
+
+    Args:
+        epochs: of the run.
+        images_per_epoch: that the network sees.
+        stream: standard error unless given.
+
+    """
+
+    def __init__(self, epochs: int, images_per_epoch: int, stream: TextIO | None = None):
+        self._epochs, self._images = epochs, images_per_epoch
+        self._stream = stream or sys.stderr
+        self._bar: tqdm | None = None
+        self._seen = self._started_with = 0
+        self._start = self._shown = 0.0
+
+    def start_epoch(self, epoch: int, seen: int) -> None:
+        """Begin to show an epoch.
+
+        Args:
+            epoch: from 1.
+            seen: images of it that the network has seen already, when a run continues.
+
+        """
+        self._epoch, self._seen, self._started_with = epoch, seen, seen
+        self._start = self._shown = time.monotonic()
+        if self._stream.isatty():
+            self._bar = tqdm(
+                total=self._images,
+                initial=seen,
+                desc=f"epoch {epoch}/{self._epochs}",
+                unit=" images",
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+            )
+
+    def update(self, images: int, cost: float, accuracy: float) -> None:
+        """Show one more step, with the running means of the epoch."""
+        self._seen += images
+        figures = f"cost {cost:.4f}, accuracy {accuracy:.4f}"
+        if self._bar is not None:
+            self._bar.set_postfix_str(f"{figures}, {self._time_left()}", refresh=False)
+            self._bar.update(images)
+        elif time.monotonic() - self._shown > LINE_EVERY:
+            self._shown = time.monotonic()
+            share = f"{self._seen:,} of {self._images:,} images"
+            speed = f"{self._speed():.0f} images/s"
+            self._write(
+                f"epoch {self._epoch}/{self._epochs}: {share}, {speed}, {figures}, "
+                f"{self._time_left()}"
+            )
+
+    def end_epoch(self, row: dict[str, Any]) -> None:
+        """Write the line of a finished epoch, from its row of metrics.csv."""
+        self.close()
+        seconds = row["train_seconds"]
+        self._write(
+            f"epoch {row['epoch']}/{self._epochs}: "
+            f"train cost {row['train_cost']:.4f}, accuracy {row['train_accuracy']:.4f}; "
+            f"test cost {row['test_cost']:.4f}, accuracy {row['test_accuracy']:.4f}; "
+            f"{seconds:.0f} s + {row['test_seconds']:.0f} s, {self._images / seconds:.0f} images/s"
+        )
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _speed(self) -> float:
+        elapsed = max(time.monotonic() - self._start, 1e-9)
+        return (self._seen - self._started_with) / elapsed
+
+    def _time_left(self) -> str:
+        left = self._images - self._seen + (self._epochs - self._epoch) * self._images
+        return f"the run ends in {_duration(left / max(self._speed(), 1e-9))}"
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

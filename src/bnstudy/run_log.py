@@ -1,0 +1,298 @@
+"""The run folder: what a run leaves behind, written so that an interruption cannot damage it.
+
+config.yaml        the resolved configuration
+metrics.csv        one row per finished epoch (COLUMNS)
+environment.json   where and how it ran (environment)
+result.json        the figures of the last epoch (result_from); absent while the run goes on
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import operator
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bnstudy
+from bnstudy.config import Config, load_config
+from bnstudy.errors import UserError
+
+COLUMNS = (
+    "epoch",  # counts from 1
+    "learning_rate",
+    "images",  # shown to the network since the start, augmented copies included
+    "train_cost",  # nats, running mean over the epoch's batches in training mode
+    "train_accuracy",  # fraction
+    "test_cost",  # nats, exact mean over all test images in inference mode
+    "test_accuracy",
+    "train_seconds",
+    "test_seconds",
+)
+_INTEGERS = ("epoch", "images")
+_ACCURACIES = ("train_accuracy", "test_accuracy")
+# They decide how many threads run, which kernels, and on which device.
+_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_NUM_INTEROP_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "XLA_FLAGS",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RunLog:
+    """What a run folder holds: `metrics[column]` is an array with one entry per epoch."""
+
+    folder: Path
+    config: Config
+    metrics: dict[str, np.ndarray]
+    result: dict[str, Any] | None  # None: the run has not finished
+
+
+def load_log(run_folder: str | Path) -> RunLog:
+    """Read a run folder, finished or in progress.
+
+    `metrics` holds every name of COLUMNS: `epoch` and `images` as int64, the others as float64.
+    Raises UserError if it is no run folder, or if one of its files is damaged.
+    """
+    folder = Path(run_folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give a run folder such as logs/case-c_seed-0")
+    for name in ("config.yaml", "metrics.csv"):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is no run folder: it has no {name}")
+    return RunLog(
+        folder=folder,
+        config=load_config(file=folder / "config.yaml"),
+        metrics=_read_metrics(folder / "metrics.csv"),
+        result=_read_result(folder / "result.json"),
+    )
+
+
+def write_metrics(folder: str | Path, rows: list[dict[str, Any]]) -> None:
+    """Write metrics.csv, one row per epoch, as a whole and atomically.
+
+    Costs, accuracies and learning rates come back bit for bit; seconds keep three decimals.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        if set(row) != set(COLUMNS):
+            raise ValueError(f"a row needs exactly the columns {COLUMNS}, not {tuple(row)}")
+        writer.writerow([_format(column, row[column]) for column in COLUMNS])
+    write_text_atomic(Path(folder) / "metrics.csv", text.getvalue())
+
+
+def result_from(rows: list[dict[str, Any]], config: Config, parameters: int) -> dict[str, Any]:
+    """Return result.json's figures: those of the last epoch, never of the best one.
+
+    `images_per_second` is the training speed, without the tests between the epochs.
+    A cost that is not finite (a diverged run) becomes None, since JSON knows no NaN.
+    """
+    last = rows[-1]
+    train_seconds = sum(float(row["train_seconds"]) for row in rows)
+    test_seconds = sum(float(row["test_seconds"]) for row in rows)
+    figures = {name: float(last[name]) for name in COLUMNS if name.endswith(("_cost", "_accuracy"))}
+    return {
+        "case": config.case,
+        "epochs": int(last["epoch"]),
+        **{name: value if math.isfinite(value) else None for name, value in figures.items()},
+        "total_seconds": round(train_seconds + test_seconds, 3),
+        "images_per_second": round(int(last["images"]) / train_seconds, 1)
+        if train_seconds
+        else None,
+        "parameters": int(parameters),
+    }
+
+
+def write_json(path: str | Path, value: dict[str, Any]) -> None:
+    """Write a JSON file atomically; NaN is refused, because JSON has none."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text_atomic(path, text + "\n")
+
+
+def write_text_atomic(path: str | Path, text: str) -> None:
+    """Write text as UTF-8; see write_bytes_atomic."""
+    write_bytes_atomic(path, text.encode("utf-8"))
+
+
+def write_bytes_atomic(path: str | Path, data: bytes) -> None:
+    """Write a file so that, whatever happens, it holds the old or the new content, all of it."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the new name itself must survive a power cut; Windows has no such call
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def environment(command: list[str]) -> dict[str, Any]:
+    """Describe where and how a run was made, for environment.json.
+
+    `git` is None unless this package is tracked by a git checkout; `dirty` says that files of the
+    package differ from that commit. GPUs and thread counts are known (not None) only if TensorFlow
+    is already imported; a thread count of 0 means that TensorFlow chooses.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    return {
+        "command": shlex.join(command),
+        "versions": {
+            "python": platform.python_version(),
+            "bnstudy": bnstudy.__version__,
+            **{name: _version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
+        "git": _git(Path(__file__).resolve()),
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "cores": _usable_cores(),
+        "gpus": _gpus(tensorflow) if tensorflow else None,
+        "threads": {
+            "intra_op": tensorflow.config.threading.get_intra_op_parallelism_threads(),
+            "inter_op": tensorflow.config.threading.get_inter_op_parallelism_threads(),
+        }
+        if tensorflow
+        else None,
+        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def _format(column: str, value: Any) -> str:
+    if column in _INTEGERS:
+        return str(operator.index(value))
+    return f"{value:.3f}" if column.endswith("_seconds") else repr(float(value))
+
+
+def _read_metrics(path: Path) -> dict[str, np.ndarray]:
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged: it is no CSV text ({error})") from None
+    if not lines or tuple(lines[0]) != COLUMNS:
+        raise UserError(f"{path}, line 1: the header must be {','.join(COLUMNS)}")
+    rows = [
+        _read_row(line, epoch, f"{path}, line {epoch + 1}")
+        for epoch, line in enumerate(lines)
+        if epoch
+    ]
+    return {
+        column: np.array(
+            [row[index] for row in rows], dtype=np.int64 if column in _INTEGERS else np.float64
+        )
+        for index, column in enumerate(COLUMNS)
+    }
+
+
+def _read_row(line: list[str], epoch: int, where: str) -> list[int | float]:
+    if len(line) != len(COLUMNS):
+        raise UserError(f"{where}: {len(COLUMNS)} values are expected, {len(line)} found")
+    row: list[int | float] = []
+    for column, text in zip(COLUMNS, line, strict=True):
+        kind, noun = (int, "an integer") if column in _INTEGERS else (float, "a number")
+        try:
+            row.append(kind(text))
+        except ValueError:
+            raise UserError(f"{where}: {column} must be {noun}, not {text!r}") from None
+        if column in _ACCURACIES and not 0 <= row[-1] <= 1:
+            raise UserError(f"{where}: {column} must be a fraction from 0 to 1, not {text!r}")
+    if row[0] != epoch:
+        raise UserError(f"{where}: epoch {epoch} is expected, not {row[0]}; epochs count from 1")
+    return row
+
+
+def _read_result(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: it is no JSON ({error})") from None
+    if not isinstance(result, dict):
+        raise UserError(f"{path} is damaged: it must hold a JSON object")
+    return result
+
+
+def _version(name: str) -> str | None:
+    # The imported module knows best: TensorFlow comes under several package names.
+    version = getattr(sys.modules.get(name), "__version__", None)
+    if version:
+        return version
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git(file: Path) -> dict[str, Any] | None:
+    def git(*arguments: str) -> str:
+        # Inside a git hook, GIT_DIR and its kin would point at another repository.
+        variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        return subprocess.run(
+            ["git", "-C", str(file.parent), *arguments],
+            env=variables,
+            capture_output=True,
+            check=True,
+            text=True,
+            timeout=5,
+        ).stdout.strip()
+
+    try:
+        # An installed copy may lie inside somebody else's checkout, whose commit says nothing.
+        git("ls-files", "--error-unmatch", file.name)
+        return {
+            "commit": git("rev-parse", "HEAD"),
+            "dirty": bool(git("status", "--short", "--", ".")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # no Linux
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int | None:
+    if hasattr(os, "sched_getaffinity"):  # Linux: a container or a batch system may allow fewer
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _gpus(tensorflow: Any) -> list[str]:
+    devices = tensorflow.config.list_physical_devices("GPU")
+    details = [tensorflow.config.experimental.get_device_details(device) for device in devices]
+    return [
+        detail.get("device_name", device.name)
+        for detail, device in zip(details, devices, strict=True)
+    ]

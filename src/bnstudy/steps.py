@@ -1,0 +1,117 @@
+"""One training step and one evaluation: forward, gradients by either road, update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from bnstudy.manual import softmax_cross_entropy
+from bnstudy.model import IMAGE_SHAPE, Model
+from bnstudy.optimizers import Optimizer
+
+EVALUATION_BATCH = 250  # bounds the memory; the figures do not depend on it
+
+_BATCH = (
+    tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32),
+    tf.TensorSpec([None], tf.int64),
+)
+
+
+def autodiff_gradients(
+    model: Model, images: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Run forward in training mode and differentiate automatically.
+
+    Args:
+        model: the network.
+        images: [N, 32, 32, 3].
+        labels: integers [N].
+
+    Returns:
+        The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the cost with
+        respect to each of `model.parameters`.
+
+    """
+    with tf.GradientTape() as tape:
+        logits, _ = model.forward(images, training=True)
+        cost, _ = softmax_cross_entropy.forward(logits, labels)
+    return cost, logits, tape.gradient(cost, list(model.parameters.values()))
+
+
+def manual_gradients(
+    model: Model, images: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Run forward in training mode and backward by hand; as `autodiff_gradients` otherwise."""
+    logits, caches = model.forward(images, training=True)
+    cost, cache = softmax_cross_entropy.forward(logits, labels)
+    dlogits = softmax_cross_entropy.backward(1.0, cache)
+    return cost, logits, model.backward(dlogits, caches)
+
+
+GRADIENTS = {"autodiff": autodiff_gradients, "manual": manual_gradients}
+
+
+def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Callable:
+    """Compile one training step.
+
+    Args:
+        model: the network.
+        optimizer: of its parameters.
+        gradients: "autodiff" or "manual".
+
+    Returns:
+        train_step(images, labels, learning_rate) -> (cost, number of images classified correctly),
+        both from before the update.
+
+    """
+
+    @tf.function(input_signature=[*_BATCH, tf.TensorSpec([], tf.float64)])
+    def train_step(images, labels, learning_rate):
+        cost, logits, dparameters = GRADIENTS[gradients](model, images, labels)
+        optimizer.apply(dparameters, learning_rate)
+        return cost, count_correct(logits, labels)
+
+    return train_step
+
+
+def make_evaluate(model: Model, standardize: Callable) -> Callable:
+    """Compile the evaluation in inference mode.
+
+    Args:
+        model: the network.
+        standardize: function of float images in 0 .. 255.
+
+    Returns:
+        evaluate(images, labels, batch_size) -> (cost, accuracy): exact means over all images, which
+        are uint8 [N, 32, 32, 3], whatever the batch size.
+
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8), _BATCH[1]])
+    def sums(images, labels):
+        logits, _ = model.forward(standardize(tf.cast(images, tf.float32)), training=False)
+        log_p = softmax_cross_entropy.log_probabilities(logits)
+        costs = -tf.gather(log_p, labels, axis=1, batch_dims=1)
+        return tf.reduce_sum(tf.cast(costs, tf.float64)), count_correct(logits, labels)
+
+    def evaluate(
+        images: np.ndarray, labels: np.ndarray, batch_size: int = EVALUATION_BATCH
+    ) -> tuple[float, float]:
+        cost = correct = 0
+        for start in range(0, len(labels), batch_size):
+            part = slice(start, start + batch_size)
+            part_cost, part_correct = sums(images[part], labels[part])
+            cost += float(part_cost)
+            correct += int(part_correct)
+        return cost / len(labels), correct / len(labels)
+
+    return evaluate
+
+
+def count_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Count the images whose largest logit is that of their label."""
+    return tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int64))
+
+

@@ -1,0 +1,146 @@
+"""The built-in digits, and what all data sets share: loading by configuration, fixed parts."""
+
+import hashlib
+from importlib import resources
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnstudy.data import Dataset, cifar10, class_balanced_part, digits, load_dataset
+from bnstudy.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return digits.load()
+
+
+def test_shapes_and_types(arrays):
+    train_images, train_labels, test_images, test_labels = arrays
+    assert train_images.shape == (1437, 32, 32, 3)
+    assert test_images.shape == (360, 32, 32, 3)
+    assert train_images.dtype == test_images.dtype == np.uint8
+    assert train_labels.dtype == test_labels.dtype == np.int64
+    assert train_images.min() == 0
+    assert train_images.max() == 255
+    assert train_images.flags.c_contiguous
+    assert (train_images == train_images[..., :1]).all()
+
+
+def test_parts_are_balanced_shuffled_and_disjoint(arrays):
+    train_images, train_labels, test_images, test_labels = arrays
+    assert np.bincount(test_labels).tolist() == [36] * 10
+    assert np.bincount(train_labels).tolist() == [142, 146, 141, 147, 145, 146, 145, 143, 138, 144]
+    # Every tenth of the training part has every class, and is not sorted.
+    for tenth in np.array_split(train_labels, 10):
+        assert set(tenth) == set(range(10))
+        assert (np.diff(tenth) < 0).any()
+    train = {image.tobytes() for image in train_images}
+    assert not any(image.tobytes() in train for image in test_images)
+
+
+def test_arrays_never_change(arrays):
+    """The figures of every quick run rest on these bytes."""
+    digest = hashlib.sha256(b"".join(array.astype("<i8").tobytes() for array in arrays)).hexdigest()
+    assert digest == "a55c6b89d555e49eb179c4af89545e39e6c3ee4cd7dc0121da9d1803d899ea85"
+
+
+def test_the_file_is_small_and_is_the_known_set():
+    file = resources.files("bnstudy.data").joinpath("digits.npz")
+    assert len(file.read_bytes()) < 100_000
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
+        images, labels = content["images"], content["labels"]
+    assert images.shape == (1797, 8, 8)
+    assert images.max() == 16
+    # The first digit, a zero, as in scikit-learn's documentation.
+    assert labels[:10].tolist() == list(range(10))
+    assert images[0][0].tolist() == [0, 0, 5, 13, 9, 1, 0, 0]
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+def test_enlarge_is_bilinear_interpolation():
+    rng = np.random.default_rng(1)
+    small = rng.integers(0, 17, (3, 8, 8))
+    centres = np.clip((np.arange(32) + 0.5) / 4 - 0.5, 0, 7)
+    for image, grey in zip(small, digits.enlarge(small.astype(np.uint8))[..., 0], strict=True):
+        rows = np.stack([np.interp(centres, np.arange(8), column) for column in image.T], axis=1)
+        exact = np.stack([np.interp(centres, np.arange(8), row) for row in rows]) * 255 / 16
+        np.testing.assert_array_equal(grey, np.floor(exact + 0.5))
+
+
+@pytest.mark.parametrize(("value", "grey"), [(0, 0), (16, 255), (8, 128)])
+def test_enlarge_keeps_constants(value, grey):
+    assert (digits.enlarge(np.full((1, 8, 8), value, np.uint8)) == grey).all()
+
+
+# --- fixed parts ------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.data())
+def test_part_is_balanced_ordered_and_nested(labels, data):
+    labels = np.array(labels)
+    images = np.arange(len(labels))  # stand for themselves
+    limit = data.draw(st.integers(1, len(labels)))
+    part, part_labels = class_balanced_part(images, labels, limit)
+    assert len(part) == limit
+    assert (np.diff(part) > 0).all()
+    np.testing.assert_array_equal(part_labels, labels[part])
+    counts, available = (np.bincount(x, minlength=5) for x in (part_labels, labels))
+    for label in range(5):  # the first ones of each class, and fair until a class is exhausted
+        first = np.flatnonzero(labels == label)[: counts[label]]
+        np.testing.assert_array_equal(part[part_labels == label], first)
+        assert counts[label] >= min(available[label], counts.max() - 1)
+    if limit > 1:
+        assert set(class_balanced_part(images, labels, limit - 1)[0]) < set(part)
+
+
+def test_part_by_example():
+    labels = np.array([1, 1, 1, 0, 2, 0, 2])
+    images = np.arange(7) * 10
+    assert class_balanced_part(images, labels, 4)[0].tolist() == [0, 30, 40, 50]
+    assert class_balanced_part(images, labels, 7)[0].tolist() == images.tolist()
+    assert class_balanced_part(images, labels, None)[0] is images
+
+
+@pytest.mark.parametrize("limit", [0, -1, 8])
+def test_impossible_limit(limit):
+    with pytest.raises(UserError, match=rf"data\.test_limit is {limit}, must be 1 to 7"):
+        class_balanced_part(np.zeros(7), np.zeros(7, np.int64), limit, key="data.test_limit")
+
+
+def config(**changes):
+    return SimpleNamespace(
+        **{"name": "digits", "dir": None, "train_limit": None, "test_limit": None, **changes}
+    )
+
+
+def test_load_dataset(arrays):
+    for one, two in zip(load_dataset(config()), arrays, strict=True):
+        np.testing.assert_array_equal(one, two)
+    part = load_dataset(config(train_limit=25, test_limit=10))
+    assert isinstance(part, Dataset)
+    assert part.train_images.shape == (25, 32, 32, 3)
+    assert np.bincount(part.train_labels).tolist() == [3] * 5 + [2] * 5
+    assert np.bincount(part.test_labels).tolist() == [1] * 10
+
+
+def test_load_dataset_passes_the_folder_on(arrays, monkeypatch):
+    monkeypatch.setattr(cifar10, "load", lambda directory: arrays if directory == "x" else None)
+    assert load_dataset(config(name="cifar10", dir="x")).test_labels is arrays[3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_limit": 1438}, "data.train_limit is 1438, must be 1 to 1437"),
+        ({"test_limit": 361}, "data.test_limit is 361, must be 1 to 360"),
+        ({"name": "mnist"}, "data.name is 'mnist'"),
+    ],
+)
+def test_load_dataset_refuses(changes, message):
+    with pytest.raises(UserError, match=message):
+        load_dataset(config(**changes))
