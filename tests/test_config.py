@@ -280,7 +280,7 @@ def test_values(key):
 
 
 def test_width_keeps_a_channel_in_every_layer():
-    for width in np.linspace(0.004, 0.007, 301).tolist():
+    for width in np.linspace(0.005, 0.0054, 9).tolist():
         if round(96 * width) >= 1:
             load_config(overrides={"model.width": width})
         else:
@@ -355,6 +355,10 @@ def test_config_is_frozen_and_closed():
         (
             "epsilon=1",
             "--set: unknown key 'epsilon'; did you mean 'bn.epsilon' or 'optimizer.epsilon'?",
+        ),
+        (
+            "modle.width=1",
+            "--set: unknown key 'modle.width'; did you mean 'model.width'?",
         ),
         ("trainin=1", "--set: unknown key 'trainin'; did you mean 'training'?"),
         (
@@ -541,7 +545,7 @@ def test_round_trip(write, case, presets):
     assert list(yaml.safe_load(config.to_yaml())) == list(yaml.safe_load(BASE.read_text()))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text(min_size=1) | st.sampled_from(["1e-3", "yes", "null", "0o7", "1:30", "=", "<<"]))
 def test_any_text_survives_the_round_trip(tmp_path_factory, text):
     config = load_config(overrides={"data.dir": text})
@@ -550,7 +554,7 @@ def test_any_text_survives_the_round_trip(tmp_path_factory, text):
     assert load_config(file=file).data.dir == text
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.floats(min_value=0, exclude_min=True, allow_infinity=False), st.integers(0, 2**31 - 1))
 def test_any_number_survives_the_round_trip(tmp_path_factory, number, seed):
     config = load_config(overrides={"optimizer.learning_rate": number, "seed": seed})
@@ -628,10 +632,17 @@ def test_schema_agrees_with_the_loader(key):
 
     good, bad = LIMITS[key]
     assert all(map(accepts, good))
-    crossing = [51, 1, "optax", "as_posted", "\udcff", 10**400]  # what no single key can tell
+    beyond = {  # what rests on two keys, or lies outside JSON
+        "training.batch_size": [1, 51, 2.0],
+        "training.epochs": [2.0],
+        "optimizer.variant": ["optax", "as_posted"],
+        "data.dir": ["\udcff"],
+        "data.train_limit": [10.0],
+        "model.width": [10**400],
+        "seed": [1.0],
+    }
     for value in bad:
-        whole = isinstance(value, float) and value.is_integer()  # 2.0 is an integer to JSON
-        assert whole or value in crossing or not accepts(value), value
+        assert accepts(value) == (value in beyond.get(key, []) and value is not True), value
 
 
 def test_schema_refuses_unknown_keys():
@@ -655,7 +666,7 @@ def test_schema_describes_every_key_with_its_default():
 # ------------------------------------------------------------------------ fuzz, speed
 
 FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 NAMES = st.sampled_from([*c.KEYS, *c.GROUPS, "extends", "cases", *"abc", "name", "epochs", "scale"])
 SCALARS = (
@@ -710,7 +721,10 @@ def test_random_overrides(overrides, text):
         try:
             attempt()
         except UserError as error:
-            assert str(error).splitlines() == [str(error)]
+            message = str(error)
+        else:
+            message = "fine"
+        assert message.splitlines() == [message]
 
 
 def test_loading_imports_nothing_heavy():

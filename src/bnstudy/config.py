@@ -367,9 +367,10 @@ def _key_problem(key: str, value: Any, source: str, twice: bool) -> str | None:
 def _hint(key: str) -> str:
     """The nearest known key, else those of the same last name, else all there are."""
     group, _, name = key.rpartition(".")
-    near = difflib.get_close_matches(key, [*KEYS, *GROUPS], n=1, cutoff=0.85)
+    known_names = KEYS if group else [*KEYS, *GROUPS]
+    near = difflib.get_close_matches(key, known_names, n=1, cutoff=0.85)
     near = near or [known for known in KEYS if known.rpartition(".")[2] == name]
-    near = near or difflib.get_close_matches(key, [*KEYS, *GROUPS], n=1)
+    near = near or difflib.get_close_matches(key, known_names, n=1)
     if not near and not group:  # a misspelt key that lacks its group
         names = {known.rpartition(".")[2]: known for known in KEYS}
         near = [names[found] for found in difflib.get_close_matches(name, names, n=1)]

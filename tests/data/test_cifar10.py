@@ -417,10 +417,10 @@ def mutate(content: bytes, changes) -> bytes:
 
 
 def reads_or_refuses(function, *arguments):
+    """Return the result, or None after a UserError; every other exception fails the test."""
     try:
         return function(*arguments)
-    except UserError as error:
-        assert "\n" not in str(error)
+    except UserError:
         return None
 
 

@@ -150,7 +150,9 @@ def mean_and_stddev(images: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarr
         total = total + part.sum(axes)
         square = square + (part**2).sum(axes)
     count = images.size // np.size(total)
-    return total / count, np.sqrt(count * square - total**2) / count
+    total, square = total.astype(object), square.astype(object)  # Python's integers never overflow
+    mean = (total / count).astype(np.float64)
+    return mean, np.sqrt((count * square - total**2).astype(np.float64)) / count
 
 
 def _fixed(mean: np.ndarray, stddev: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:

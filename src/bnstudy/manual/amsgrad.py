@@ -70,8 +70,8 @@ def update(
         v_max = tf.maximum(state.v_max, v)  # (32)
         change = tf.sqrt(correction_2) / correction_1 * m / (tf.sqrt(v_max) + epsilon)  # (34)
     elif variant == "optax":
-        v_max = tf.maximum(state.v_max, v / correction_2)
-        change = (m / correction_1) / (tf.sqrt(v_max) + epsilon)  # (35)
+        v_max = tf.maximum(state.v_max, v / correction_2)  # (35)
+        change = (m / correction_1) / (tf.sqrt(v_max) + epsilon)
     elif variant == "as_posted":
         grown = tf.reduce_sum(v) > tf.reduce_sum(state.v_max)
         v_max = tf.where(grown, v, state.v_max)  # (36)
