@@ -10,6 +10,7 @@ After a change of either, write the schema that editors use anew:
 """
 
 import difflib
+import functools
 import json
 import numbers
 import os
@@ -306,7 +307,6 @@ def _resolve(layers: list[_Layer], case: str | None) -> Config:
                     problems.append(problem)
                 elif applies:
                     values[key], sources[key] = _plain(value), layer.source
-    values["case"] = case
     nested: dict[str, Any] = {group: {} for group in GROUPS}
     for key, value in values.items():
         group, _, name = key.rpartition(".")
@@ -320,7 +320,8 @@ def _resolve(layers: list[_Layer], case: str | None) -> Config:
         ]
     if problems:
         more = len(problems) - 1
-        raise _error(problems[0] + (f" (and {more} more problem{'s'[: more - 1]})" if more else ""))
+        rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
+        raise _error(problems[0] + rest)
     return config
 
 
@@ -367,10 +368,11 @@ def _key_problem(key: str, value: Any, source: str, twice: bool) -> str | None:
 def _hint(key: str) -> str:
     """The nearest known key, else those of the same last name, else all there are."""
     group, _, name = key.rpartition(".")
-    known_names = KEYS if group else [*KEYS, *GROUPS]
-    near = difflib.get_close_matches(key, known_names, n=1, cutoff=0.85)
+    if group in GROUPS:
+        near = [f"{group}.{x}" for x in difflib.get_close_matches(name, GROUPS[group], n=1)]
+    else:
+        near = difflib.get_close_matches(key, KEYS if group else Config.model_fields, n=1)
     near = near or [known for known in KEYS if known.rpartition(".")[2] == name]
-    near = near or difflib.get_close_matches(key, known_names, n=1)
     if not near and not group:  # a misspelt key that lacks its group
         names = {known.rpartition(".")[2]: known for known in KEYS}
         near = [names[found] for found in difflib.get_close_matches(name, names, n=1)]
@@ -488,7 +490,7 @@ class _Loader(yaml.SafeLoader):
         return int(text, base)
 
     def sequence(self, node: yaml.Node) -> list[Any]:
-        return self.construct_sequence(node, deep=True)
+        return self.construct_sequence(node)
 
     def mapping(self, node: yaml.Node) -> dict[str, Any]:
         if not isinstance(node, yaml.MappingNode):
@@ -499,7 +501,7 @@ class _Loader(yaml.SafeLoader):
                 raise self.refuse(key, "a key must be plain text")
             if key.value in result:
                 raise self.refuse(key, f"duplicate key {_show(key.value)}; drop one of them")
-            result[key.value] = self.construct_object(value, deep=True)
+            result[key.value] = self.construct_object(value)
         return result
 
     def unknown(self, node: yaml.Node) -> None:
@@ -533,7 +535,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if len(raw) > MAX_BYTES:
         raise _error(f"{source}: larger than 1 MB; a configuration file is a page of YAML")
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise _error(f"{source}: line {line}: not UTF-8 text; save the file as UTF-8") from None
@@ -596,6 +598,7 @@ def write_schema() -> None:
     (configs_dir() / "schema.json").write_text(text, encoding="utf-8")
 
 
+@functools.cache
 def _key_schema(key: str) -> dict[str, Any]:
     schema = Config.model_json_schema()
     group, _, name = key.rpartition(".")

@@ -109,7 +109,7 @@ class BatchNorm(Layer):
         group = [size for axis, size in enumerate(shape, start=1) if axis not in self.axes]
 
         def variable(value, name, dtype=dtype, shape=group):
-            return tf.Variable(tf.fill(shape, tf.cast(value, dtype)), name=name)
+            return tf.Variable(tf.constant(value, dtype, shape), name=name)
 
         self.gamma, self.beta = variable(1, "gamma"), variable(0, "beta")
         if options.scale:

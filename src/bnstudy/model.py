@@ -56,9 +56,7 @@ class Model:
 
     """
 
-    def __init__(
-        self, config, dtype: tf.DType = tf.float32, compute_dtype: tf.DType | None = None
-    ):
+    def __init__(self, config, dtype: tf.DType = tf.float32, compute_dtype: tf.DType | None = None):
         self.compute_dtype = compute_dtype or dtype
         self.layers = build_layers(config, dtype)
         self.parameters = _named(self.layers, "parameters")

@@ -44,9 +44,7 @@ class Optimizer:
         """
         for w, dw, state in zip(self._parameters, gradients, self._states, strict=True):
             values = tf.nest.map_structure(lambda s: s.value(), state)
-            new_w, new_state = self._update(
-                w.value(), dw, values, tf.cast(learning_rate, w.dtype)
-            )
+            new_w, new_state = self._update(w.value(), dw, values, tf.cast(learning_rate, w.dtype))
             w.assign(new_w)
             tf.nest.map_structure(lambda old, new: old.assign(new), state, new_state)
 

@@ -53,9 +53,7 @@ class Training:
         self.optimizer = Optimizer(config.optimizer, self.model.parameters)
         standardize = standardizers(dataset, config.data.standardize)
         self.batches = TrainingBatches(config, dataset, standardize.train)
-        self.train_step = make_train_step(
-            self.model, self.optimizer, config.training.gradients
-        )
+        self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
         self._evaluate = make_evaluate(self.model, standardize.test)
         self.position = Position()
 
@@ -150,9 +148,7 @@ def run(
         return result
     training = Training(config, load_dataset(config.data))
     training.restore(folder / "checkpoints")
-    run_log.write_json(
-        folder / "environment.json", run_log.environment(list(command) or sys.argv)
-    )
+    run_log.write_json(folder / "environment.json", run_log.environment(list(command) or sys.argv))
     copies = 2 if config.data.augment else 1
     progress = Progress(config.training.epochs, copies * len(training.dataset.train_labels))
     try:

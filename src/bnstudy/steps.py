@@ -113,5 +113,3 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
 def count_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Count the images whose largest logit is that of their label."""
     return tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int64))
-
-

@@ -307,23 +307,23 @@ def test_pickle_that_calls_is_refused(function, name, nest, protocol, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "word"),
     [
-        b"\x80\x02}r\xff\xff\xff\x7f.",  # a memo of 2 billion entries
-        b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b".",  # a bytearray of 1 TB
-        b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b".",  # bytes of 1 TB
-        b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b".",  # a frame of 1 TB
-        b"\x80\x02\x82\x01.",  # the extension registry
-        b"\x80\x02Pabc\n.",  # a persistent id
-        b"\x80\x02cnumpy\nndarray\n\x8a\x06\x00\x00\x00\x00\x00\x01\x85R.",  # an array of 1 TB
-        b"\x80\x02cnumpy\nndarray\n}U\x01aK\x01sb.",  # state for the class itself
-        b"\x80\x02c_codecs\nencode\nU\x01aU\x04zlib\x86R.",  # another codec
-        b"\x80\x02cnumpy\nndarray\n)\x81.",
+        (b"\x80\x02}r\xff\xff\xff\x7f.", "no array"),  # a memo of 2 billion entries
+        (b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b".", "opcode 150"),  # bytearray, 1 TB
+        (b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b".", "pickle"),  # bytes of 1 TB
+        (b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b".", "pickle"),  # a frame of 1 TB
+        (b"\x80\x02cnumpy\nndarray\n\x8a\x06\0\0\0\0\0\x01\x85R.", "dictionary"),  # array, 1 TB
+        (b"\x80\x02\x82\x01.", "opcode 130"),  # the extension registry
+        (b"\x80\x02Pabc\n.", "opcode 80"),  # a persistent id
+        (b"\x80\x02cnumpy\nndarray\n)\x81.", "opcode 129"),  # NEWOBJ
+        (b"\x80\x02cnumpy\nndarray\n}U\x01aK\x01sb.", "pickle"),  # state for the class itself
+        (b"\x80\x02c_codecs\nencode\nX\x01\0\0\0aU\x04zlib\x86R.", "latin1"),  # another codec
     ],
 )
-def test_pickle_bombs_are_refused_without_harm(content, tmp_path):
+def test_pickle_bombs_are_refused_without_harm(content, word, tmp_path):
     contents = {**file_contents("py"), "test_batch": content}
-    refused(write_folder(tmp_path, contents), "test_batch")
+    refused(write_folder(tmp_path, contents), "test_batch", word)
 
 
 def test_control_characters_of_a_pickle_do_not_reach_the_terminal(tmp_path):
@@ -397,6 +397,14 @@ def test_damaged_archive(tmp_path):
     damaged[-6] ^= 1  # in gzip's checksum, behind all data
     (tmp_path / "x.tar.gz").write_bytes(damaged)
     refused(tmp_path / "x.tar.gz", "no whole archive", "CRC")
+
+
+def test_archive_is_read_to_its_checksum(tmp_path):
+    padded = gzip.decompress(whole_archive("py")) + bytes(3_000_000)  # more than a block
+    damaged = bytearray(gzip.compress(padded, 1))
+    damaged[-6] ^= 1
+    (tmp_path / "x.tar.gz").write_bytes(damaged)
+    refused(tmp_path / "x.tar.gz", "CRC")
 
 
 # --- fuzz -------------------------------------------------------------------------------------
@@ -626,10 +634,12 @@ def test_real_data(monkeypatch):
     assert test_images.shape == (10_000, 32, 32, 3)
     assert train_labels.shape == (50_000,)
     assert test_labels.shape == (10_000,)
-    counts = [np.bincount(train_images[..., c].ravel(), minlength=256) for c in range(3)]
-    values = np.arange(256) / 255
-    mean = np.array([count @ values for count in counts]) / train_images[..., 0].size
-    square = np.array([count @ values**2 for count in counts]) / train_images[..., 0].size
+    total = total_square = np.zeros((32, 32, 3), np.int64)
+    for part in np.split(train_images, 50):
+        total = total + part.sum(axis=0, dtype=np.int64)
+        total_square = total_square + np.square(part, dtype=np.int32).sum(axis=0)
+    mean = total.mean(axis=(0, 1)) / 50_000 / 255
+    square = total_square.mean(axis=(0, 1)) / 50_000 / 255**2
     np.testing.assert_allclose(mean, [0.49140, 0.48216, 0.44653], atol=6e-6)
     np.testing.assert_allclose(np.sqrt(square - mean**2), [0.24703, 0.24349, 0.26159], atol=6e-6)
     other = path.with_name("cifar-10-batches-bin")

@@ -105,4 +105,4 @@ def corrections(
 
     """
     t = tf.cast(step, dtype)
-    return 1 - tf.cast(beta_1, dtype) ** t, 1 - tf.cast(beta_2, dtype) ** t
+    return 1 - beta_1**t, 1 - beta_2**t

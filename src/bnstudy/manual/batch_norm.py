@@ -170,7 +170,7 @@ def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tenso
         The weighted mean of the batches seen so far, or `moving` itself where t = 0.
 
     """
-    left = tf.cast(momentum, moving.dtype) ** tf.cast(updates, moving.dtype)  # of the start
+    left = momentum ** tf.cast(updates, moving.dtype)  # of the start
     seen = tf.where(updates > 0, 1 - left, 1)
     return tf.where(updates > 0, (moving - left * initial) / seen, moving)  # (21)
 

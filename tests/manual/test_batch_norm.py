@@ -1,0 +1,218 @@
+"""Batch norm: three oracles, identities, the framework's layer, moving averages."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import assert_gradients_match, autodiff, random
+
+from bnstudy.manual import batch_norm
+
+SHAPE = (4, 3, 5, 6)  # N, H, W, C all different
+EPSILON = 0.01  # large enough to be seen
+GROUPS = {(0, 1, 2): (6,), (0,): (3, 5, 6), (0, 2): (3, 6), (0, 1, 3): (5,)}
+
+
+def data(axes):
+    """Return x, gamma, beta, dy: means and deviations far from 0 and 1, gamma != 1, beta != 0."""
+    group = GROUPS[axes]
+    x = random(*SHAPE, seed=1, scale=2.5, shift=3)
+    gamma, beta = random(*group, seed=2, shift=1.5), random(*group, seed=3, shift=-0.7)
+    return x, gamma, beta, random(*SHAPE, seed=4)
+
+
+def by_steps(x, gamma, dy, axes, epsilon):
+    """Walk back through the graph of the forward pass, one operation at a time (NumPy)."""
+    m = np.prod([x.shape[axis] for axis in axes])
+    kept = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    gamma_kept = gamma.reshape(kept)
+    mean = x.sum(axes, keepdims=True) / m
+    centered = x - mean
+    squares = centered**2
+    variance = squares.sum(axes, keepdims=True) / m
+    root = np.sqrt(variance + epsilon)
+    inverse = 1 / root
+    x_hat = centered * inverse
+    dbeta = dy.sum(axes)
+    dgamma = (dy * x_hat).sum(axes)
+    dx_hat = dy * gamma_kept
+    dinverse = (dx_hat * centered).sum(axes, keepdims=True)
+    dcentered = dx_hat * inverse
+    droot = -dinverse / root**2
+    dvariance = droot / (2 * root)
+    dsquares = dvariance / m * np.ones_like(x)
+    dcentered = dcentered + 2 * centered * dsquares
+    dmean = -dcentered.sum(axes, keepdims=True)
+    dx = dcentered + dmean / m
+    return [dx, dgamma, dbeta]
+
+
+@pytest.mark.parametrize("axes", GROUPS)
+def test_forward_and_backward(axes):
+    x, gamma, beta, dy = data(axes)
+    y, cache = batch_norm.forward(x, gamma, beta, axes, EPSILON)
+    kept = [1 if axis in axes else size for axis, size in enumerate(SHAPE)]
+    x_hat = (x - x.numpy().mean(axes, keepdims=True)) / np.sqrt(
+        x.numpy().var(axes, keepdims=True) + EPSILON
+    )
+    expected = gamma.numpy().reshape(kept) * x_hat + beta.numpy().reshape(kept)
+    np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
+
+    def function(x, gamma, beta):
+        return batch_norm.forward(x, gamma, beta, axes, EPSILON)[0]
+
+    by_hand = batch_norm.backward(dy, cache)
+    steps = by_steps(x.numpy(), gamma.numpy(), dy.numpy(), axes, EPSILON)
+    assert_gradients_match(function, [x, gamma, beta], dy, by_hand, steps)
+
+
+@pytest.mark.parametrize("axes", GROUPS)
+def test_inference_forward_and_backward(axes):
+    x, gamma, beta, dy = data(axes)
+    mean, variance = random(*GROUPS[axes], seed=5), random(*GROUPS[axes], seed=6) ** 2 + 0.5
+    fixed = (mean, variance, axes, EPSILON)
+    y, cache = batch_norm.inference_forward(x, gamma, beta, *fixed)
+    kept = [1 if axis in axes else size for axis, size in enumerate(SHAPE)]
+    root = np.sqrt(variance.numpy().reshape(kept) + EPSILON)
+    x_hat = (x.numpy() - mean.numpy().reshape(kept)) / root
+    expected = gamma.numpy().reshape(kept) * x_hat + beta.numpy().reshape(kept)
+    np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
+    steps = [dy * gamma.numpy().reshape(kept) / root, (dy * x_hat).numpy().sum(axes)]
+    steps.append(dy.numpy().sum(axes))
+
+    def function(x, gamma, beta):
+        return batch_norm.inference_forward(x, gamma, beta, *fixed)[0]
+
+    by_hand = batch_norm.inference_backward(dy, cache)
+    assert_gradients_match(function, [x, gamma, beta], dy, by_hand, steps)
+
+
+@pytest.mark.parametrize("axes", GROUPS)
+def test_identities(axes):
+    """What every correct batch norm fulfils, whoever wrote it."""
+    x, gamma, beta, dy = data(axes)
+    y, cache = batch_norm.forward(x, gamma, beta, axes, EPSILON)
+    dx, dgamma, _ = batch_norm.backward(dy, cache)
+    np.testing.assert_allclose(tf.reduce_mean(y, axes), beta, rtol=1e-10)
+    np.testing.assert_allclose(tf.reduce_sum(dx, axes), 0, atol=1e-12)  # a shift of x does nothing
+    # Scaling x does nothing but for epsilon: sum dx x_hat = eps / (var + eps)^1.5 gamma dgamma.
+    root = np.sqrt(cache.variance + EPSILON)
+    shrunk = EPSILON / root**3 * gamma * dgamma
+    np.testing.assert_allclose(tf.reduce_sum(dx * cache.x_hat, axes), shrunk, rtol=1e-8, atol=1e-12)
+    # A uniform upstream gradient only shifts y, so x cannot change the loss.
+    dx, dgamma, _ = batch_norm.backward(tf.ones(SHAPE, tf.float64), cache)
+    np.testing.assert_allclose(dx, 0, atol=1e-12)
+    np.testing.assert_allclose(dgamma, 0, atol=1e-12)
+
+
+def test_a_bias_before_batch_norm_has_no_gradient():
+    x, gamma, beta, dy = data((0, 1, 2))
+
+    def function(bias):
+        return batch_norm.forward(x + bias, gamma, beta, (0, 1, 2), EPSILON)[0]
+
+    (dbias,) = autodiff(function, [tf.zeros(6, tf.float64)], dy)
+    np.testing.assert_allclose(dbias, 0, atol=1e-12)
+    _, cache = batch_norm.forward(x, gamma, beta, (0, 1, 2), EPSILON)
+    by_hand = tf.reduce_sum(batch_norm.backward(dy, cache)[0], (0, 1, 2))
+    np.testing.assert_allclose(by_hand, 0, atol=1e-12)
+
+
+def test_a_group_of_two_has_almost_no_gradient():
+    """x_hat is +1 and -1 whatever x is: dx vanishes with epsilon, and numeric checks mean nothing."""
+    x, dy = random(2, 5, seed=1, scale=20), random(2, 5, seed=2)
+    ones = tf.ones(5, tf.float64)
+    _, cache = batch_norm.forward(x, ones, ones, (0,), 1e-12)
+    np.testing.assert_allclose(np.abs(cache.x_hat), 1, rtol=1e-9)
+    np.testing.assert_allclose(batch_norm.backward(dy, cache)[0], 0, atol=1e-9)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (0,)])
+def test_axes_of_length_one_change_nothing(axes):
+    """H = W = 1: both kinds of statistics are the same."""
+    x, dy = random(8, 1, 1, 3, seed=1), random(8, 1, 1, 3, seed=2)
+    group = (3,) if axes == (0, 1, 2) else (1, 1, 3)
+    gamma = tf.reshape(random(3, seed=3, shift=2), group)
+    _, cache = batch_norm.forward(x, gamma, gamma, axes, EPSILON)
+    by_hand = batch_norm.backward(dy, cache)
+    steps = by_steps(x.numpy(), gamma.numpy(), dy.numpy(), axes, EPSILON)
+    for hand, step in zip(by_hand, steps, strict=True):
+        np.testing.assert_allclose(hand, step, rtol=1e-10, atol=1e-12)
+
+
+def test_large_means_do_not_spoil_the_variance():
+    """E[x^2] - E[x]^2 would be off by several units here, even negative."""
+    x = random(64, 2, 2, 3, seed=1, shift=1e8)
+    ones = tf.ones(3, tf.float64)
+    _, cache = batch_norm.forward(x, ones, ones, (0, 1, 2), EPSILON)
+    np.testing.assert_allclose(cache.variance, x.numpy().var((0, 1, 2)), rtol=1e-6)
+
+
+def test_bfloat16_is_normalized_in_float32():
+    x, gamma, beta, dy = (tf.cast(t, tf.float32) for t in data((0, 1, 2)))
+    low = tf.cast(x, tf.bfloat16)
+    y, cache = batch_norm.forward(low, gamma, beta, (0, 1, 2), EPSILON)
+    dx, dgamma, _ = batch_norm.backward(tf.cast(dy, tf.bfloat16), cache)
+    assert (y.dtype, dx.dtype, dgamma.dtype) == (tf.bfloat16, tf.bfloat16, tf.float32)
+    exact = tf.cast(low, tf.float32).numpy().var((0, 1, 2))
+    np.testing.assert_allclose(cache.variance, exact, rtol=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.5])
+def test_equals_the_framework_over_many_batches(momentum):
+    """Training, inference, gradients and moving statistics, batch after batch."""
+    layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=EPSILON, dtype="float64")
+    layer.build([None, *SHAPE[1:]])
+    _, gamma, beta, dy = data((0, 1, 2))
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    mean, variance = tf.zeros(6, tf.float64), tf.ones(6, tf.float64)
+    for number in range(30):
+        x = random(*SHAPE, seed=number, scale=1 + number, shift=number % 7)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            theirs = layer(x, training=True)
+        variables = [x, *layer.trainable_variables]
+        gradients = tape.gradient(theirs, [getattr(v, "value", v) for v in variables], dy)
+        ours, cache = batch_norm.forward(x, gamma, beta, (0, 1, 2), EPSILON)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
+        for mine, their in zip(batch_norm.backward(dy, cache), gradients, strict=True):
+            np.testing.assert_allclose(mine, their, rtol=1e-8, atol=1e-10)
+        mean = batch_norm.update_moving(mean, cache.mean, momentum)
+        variance = batch_norm.update_moving(variance, cache.variance, momentum)
+        np.testing.assert_allclose(mean, layer.moving_mean, rtol=1e-10)
+        np.testing.assert_allclose(variance, layer.moving_variance, rtol=1e-10)
+        fixed = (mean, variance, (0, 1, 2), EPSILON)
+        ours, _ = batch_norm.inference_forward(x, gamma, beta, *fixed)
+        np.testing.assert_allclose(ours, layer(x, training=False), rtol=1e-9, atol=1e-10)
+
+
+def test_momentum_weights_the_old_value():
+    moving, batch = tf.constant(2.0, tf.float64), tf.constant(10.0, tf.float64)
+    np.testing.assert_allclose(batch_norm.update_moving(moving, batch, 0.75), 4.0)
+
+
+@pytest.mark.parametrize("initial", [0.0, 1.0, 9.0])
+def test_debias_gives_the_weighted_mean_of_the_batches(initial):
+    momentum, batches = 0.9, np.random.default_rng(0).uniform(1, 5, 25)
+    moving = tf.constant(initial, tf.float64)
+    for batch in batches:
+        moving = batch_norm.update_moving(moving, tf.constant(batch), momentum)
+    weights = momentum ** np.arange(24, -1, -1)
+    corrected = batch_norm.debias(moving, initial, momentum, tf.constant(25))
+    np.testing.assert_allclose(corrected, np.average(batches, weights=weights), rtol=1e-12)
+
+
+def test_debias_of_a_constant_is_that_constant_from_the_first_step_on():
+    """Momentum 0.99 and a true variance of 4, started at 1: 2.90 after 100 steps, corrected 4."""
+    moving = tf.constant(1.0, tf.float64)
+    for step in range(1, 101):
+        moving = batch_norm.update_moving(moving, tf.constant(4.0, tf.float64), 0.99)
+        corrected = batch_norm.debias(moving, 1.0, 0.99, tf.constant(step))
+        np.testing.assert_allclose(corrected, 4.0, rtol=1e-12)
+    np.testing.assert_allclose(moving, 4 - 3 * 0.99**100, rtol=1e-12)
+
+
+def test_debias_before_the_first_step_changes_nothing():
+    moving = tf.constant([0.0, 3.0], tf.float64)
+    np.testing.assert_array_equal(batch_norm.debias(moving, 0.0, 0.99, tf.constant(0)), moving)
