@@ -142,8 +142,9 @@ def _data(options: argparse.Namespace) -> int:
     if found is None:
         raise UserError("CIFAR-10 is not on this machine; get it with: bnstudy data fetch")
     if options.action == "verify":
-        images, labels, test_images, _ = cifar10.read(found)
-        print(f"{found}: {len(labels):,} training and {len(test_images):,} test images, all well")
+        _, labels, _, test_labels = cifar10.read(found)
+        official = "the official archive; " if cifar10.is_official(found) else ""
+        print(f"{found}: {official}{len(labels):,} + {len(test_labels):,} images, all well")
     else:
         print(found)
     return 0

@@ -119,7 +119,7 @@ def test_a_bias_before_batch_norm_has_no_gradient():
 
 
 def test_a_group_of_two_has_almost_no_gradient():
-    """x_hat is +1 and -1 whatever x is: dx vanishes with epsilon, and numeric checks mean nothing."""
+    """x_hat is +1 and -1 whatever x is, so dx vanishes with epsilon."""
     x, dy = random(2, 5, seed=1, scale=20), random(2, 5, seed=2)
     ones = tf.ones(5, tf.float64)
     _, cache = batch_norm.forward(x, ones, ones, (0,), 1e-12)
