@@ -6,19 +6,15 @@ import math
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import bnstudy
-from bnstudy import run_log
 from bnstudy.config import load_config
 from bnstudy.errors import UserError
 from bnstudy.run_log import (
     COLUMNS,
-    environment,
     load_log,
     result_from,
     write_bytes_atomic,
@@ -222,137 +218,7 @@ def test_a_damaged_result(folder, text):
         load_log(folder)
 
 
-# ------------------------------------------------------------------------------- atomic writes
-
-
-def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
-    write_bytes_atomic(tmp_path / "file", b"old")
-
-    def fail(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_bytes_atomic(tmp_path / "file", b"new, and longer")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_bytes() == b"old"
-
-
-def test_the_content_is_safe_on_disk_before_the_name_is(tmp_path, monkeypatch):
-    steps = []
-    real_fsync, real_replace = os.fsync, os.replace
-
-    def fsync(descriptor):
-        steps.append(("fsync", os.fstat(descriptor).st_ino))
-        real_fsync(descriptor)
-
-    def replace(source, target):
-        assert Path(source).parent == Path(target).parent  # a rename across disks is no rename
-        assert Path(source).read_bytes() == b"new"
-        steps.append(("replace", os.stat(source).st_ino))
-        real_replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "replace", replace)
-    write_bytes_atomic(tmp_path / "file", b"new")
-    file, folder = (tmp_path / "file").stat().st_ino, tmp_path.stat().st_ino
-    assert steps[:2] == [("fsync", file), ("replace", file)]
-    if os.name == "posix":
-        assert steps[2:] == [("fsync", folder)]
-
-
-def test_files_have_the_usual_permissions(tmp_path):
-    (tmp_path / "usual").write_text("")
-    write_text_atomic(tmp_path / "ours", "µ")
-    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
-    assert (tmp_path / "ours").read_bytes() == "µ".encode()
-
-
-# ------------------------------------------------------------------------------- environment
-
-
-def test_environment_says_where_and_how(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    facts = environment(["bnstudy", "run", "--out", "my runs"])
-    assert facts["command"] == "bnstudy run --out 'my runs'"
-    assert facts["versions"]["bnstudy"] == bnstudy.__version__
-    assert facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert facts["versions"]["numpy"] == np.__version__
-    assert facts["cpu"]
-    assert facts["cores"] >= 1
-    assert facts["variables"]["OMP_NUM_THREADS"] == "2"
-    assert facts["gpus"] is facts["threads"] is None
-    write_json(tmp_path / "environment.json", facts)
-
-
-def test_environment_asks_tensorflow_only_if_it_is_there(monkeypatch):
-    gpu = types.SimpleNamespace(name="/physical_device:GPU:0")
-    details = {"device_name": "Some GPU"}
-    config = types.SimpleNamespace(
-        list_physical_devices=lambda kind: [gpu] if kind == "GPU" else [],
-        experimental=types.SimpleNamespace(get_device_details=lambda device: details),
-        threading=types.SimpleNamespace(
-            get_intra_op_parallelism_threads=lambda: 2,
-            get_inter_op_parallelism_threads=lambda: 0,
-        ),
-    )
-    stand_in = types.SimpleNamespace(__version__="9.9", config=config)
-    monkeypatch.setitem(sys.modules, "tensorflow", stand_in)
-    facts = environment([])
-    assert facts["gpus"] == ["Some GPU"]
-    assert facts["threads"] == {"intra_op": 2, "inter_op": 0}
-    assert facts["versions"]["tensorflow"] == "9.9"
-    details.clear()
-    assert environment([])["gpus"] == ["/physical_device:GPU:0"]
-
-
 def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():
     code = "import sys, bnstudy.run_log; print({'tensorflow', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-@pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A git checkout with one committed package file, and a function that runs git in it."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)  # as set when the tests run from a git hook
-    (tmp_path / "package").mkdir()
-    file = tmp_path / "package" / "run_log.py"
-    file.write_text("1\n")
-
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-        command = ["git", "-C", str(tmp_path), *identity, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    git("init", "-q")
-    git("add", ".")
-    git("commit", "-q", "-m", "one")
-    return file, git
-
-
-def test_git_names_the_commit_and_changes_of_the_package(checkout, monkeypatch):
-    file, git = checkout
-    commit = git("rev-parse", "HEAD")
-    assert run_log._git(file) == {"commit": commit, "dirty": False}
-    (file.parents[1] / "notes.txt").write_text("outside of the package")
-    assert run_log._git(file) == {"commit": commit, "dirty": False}
-    file.with_name("new.py").write_text("2\n")
-    assert run_log._git(file) == {"commit": commit, "dirty": True}
-    file.with_name("new.py").unlink()
-    file.write_text("3\n")
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert run_log._git(file) == {"commit": commit, "dirty": True}
-
-
-def test_git_is_silent_about_a_checkout_that_is_not_ours(checkout, monkeypatch):
-    file, _ = checkout
-    installed = file.parents[1] / "venv" / "run_log.py"  # in the checkout, but not tracked
-    installed.parent.mkdir()
-    installed.write_text("1\n")
-    assert run_log._git(installed) is None
-    monkeypatch.setenv("PATH", "")
-    assert run_log._git(file) is None  # no git

@@ -1,0 +1,57 @@
+"""What several tests of the configuration need: refusals, and good and bad values of every key."""
+
+import pytest
+
+from bnstudy.config import load_config, parse_set
+from bnstudy.errors import UserError
+
+
+def refusal(*args, **kwargs):
+    """The message of a refused configuration, which is one line."""
+    with pytest.raises(UserError) as caught:
+        load_config(*args, **kwargs)
+    return one_line(caught)
+
+
+def one_line(caught):
+    message = str(caught.value)
+    assert message
+    assert message.splitlines() == [message]
+    return message
+
+
+def set_refusal(*texts):
+    return refusal(overrides=dict(map(parse_set, texts)))
+
+
+LIMITS = {  # key -> (good values, bad values)
+    "seed": ([0, 2**31 - 1], [-1, 2**31, 1.0, True, None, 10**5000]),
+    "data.name": (["digits"], ["cifar", None, 1]),
+    "data.dir": ([None, "x", "~/cifar"], ["", 1, True, "\udcff"]),
+    "data.train_limit": ([None, 10], [9, 0, -1, 10.0, True, "all"]),
+    "data.test_limit": ([None, 10], [9, 10.5, False]),
+    "data.standardize": (["batch_pixels"], ["none", None]),
+    "data.augment": ([True, False], [0, 1, "yes", None]),
+    "model.width": ([1, 2, 0.25, 0.0053], [0, -1, 0.0052, 1 / 192, "1", True, 10**400]),
+    "model.batch_norm": (["none", "keras", "custom"], [None, "Keras", True]),
+    "model.weight_stddev": ([0.1, 1], [0, -0.1, None]),
+    "bn.placement": (["after_conv"], ["before"]),
+    "bn.axes": (["activation"], [(0, 1, 2), [0]]),
+    "bn.momentum": ([0, 0.5, 0.999], [1, 1.0, -0.1, "0.9"]),
+    "bn.epsilon": ([1e-9, 1], [0, -1e-3]),
+    "bn.scale": ([False], ["false", 0]),
+    "bn.center": ([False], ["false", 0]),
+    "bn.moving_variance_init": ([0, 0.0, 2], [-0.1, None]),
+    "bn.debias": ([True], [1]),
+    "training.epochs": ([1, 10**6], [0, -1, 2.5, 2.0, True, "3", None, [3], {"a": 3}]),
+    "training.batch_size": ([2, 50], [0, 1, 51, -2, 2.0]),
+    "training.gradients": (["manual"], ["auto"]),
+    "training.precision": (["bfloat16"], ["float16", 32]),
+    "optimizer.name": (["sgd", "momentum", "adam", "amsgrad"], ["Adam", None]),
+    "optimizer.variant": (["paper", "keras"], ["optax", "as_posted", "pytorch"]),
+    "optimizer.learning_rate": ([1e-3, 1], [0, -1, "1e-3", None]),
+    "optimizer.decay": ([0, 0.5], [-1e-9]),
+    "optimizer.beta_1": ([0, 0.5], [1, -0.1]),
+    "optimizer.beta_2": ([0, 0.5], [1, 2, -0.1]),
+    "optimizer.epsilon": ([1e-12], [0, -1e-8]),
+}
