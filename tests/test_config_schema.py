@@ -58,7 +58,7 @@ def test_odd_batches_need_augmentation_off():
         assert load_config(overrides=overrides).training.batch_size == size
 
 
-def test_the_framework_s_batch_norm_has_no_bias_correction():
+def test_bias_correction_is_refused_for_the_frameworks_layer():
     message = refusal("b", overrides={"bn.debias": True})
     assert message == (
         "bn.debias: must be false when model.batch_norm is keras, got true "

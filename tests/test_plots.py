@@ -8,12 +8,11 @@ from matplotlib.colors import same_color
 from bnstudy.author_logs import load_reference
 from bnstudy.plots import (
     comparison_figure,
-    plot_comparison,
     plot_run,
     run_figure,
 )
 from bnstudy.run_groups import group_runs
-from bnstudy.run_log import load_log, write_metrics
+from bnstudy.run_log import load_log
 
 PANELS = ["train_accuracy", "test_accuracy", "train_cost", "test_cost"]
 

@@ -3,10 +3,8 @@
 import csv
 import json
 import math
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +15,6 @@ from bnstudy.run_log import (
     COLUMNS,
     load_log,
     result_from,
-    write_bytes_atomic,
     write_json,
     write_metrics,
     write_text_atomic,

@@ -9,18 +9,16 @@ sizes are bounded. All errors are UserError: one line that names the file.
 
 import gzip
 import hashlib
-import io
-import math
 import os
-import pickle
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, ClassVar
+from typing import BinaryIO
 
 import numpy as np
 
-from bnstudy.errors import UserError
+from bnstudy.data import restricted_pickle
+from bnstudy.errors import UserError, one_line
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE_BYTES = 170_498_071
@@ -126,10 +124,10 @@ def fetch(url: str = URL) -> Path:
             path = pooch.retrieve(url, f"sha256:{PYTHON_SHA256}", name, cache, downloader=http)
     except (requests.RequestException, HTTPError) as error:
         inner = error.args[0] if error.args else error
-        cause = _one_line(getattr(inner, "reason", None) or error)
+        cause = one_line(getattr(inner, "reason", None) or error)
         raise UserError(f"cannot download {url}: {cause}; try again, or {help_offline}") from error
     except OSError as error:
-        raise UserError(f"cannot write to the cache {cache}: {_one_line(error)}") from error
+        raise UserError(f"cannot write to the cache {cache}: {one_line(error)}") from error
     except ValueError as error:  # pooch has deleted the file
         raise UserError(
             f"what {url} sent is not the official archive (its SHA-256 is not {PYTHON_SHA256}) "
@@ -149,7 +147,7 @@ def is_official(path: str | os.PathLike) -> bool:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"cannot read {path}: {_one_line(error.strerror or error)}") from error
+        raise UserError(f"cannot read {path}: {one_line(error.strerror or error)}") from error
     return digest in (PYTHON_SHA256, BINARY_SHA256)
 
 
@@ -198,7 +196,7 @@ def _folder_files(folder: Path) -> Iterator[tuple[str, bytes]]:
             with open(file, "rb") as stream:
                 content = stream.read(MAX_FILE_BYTES + 1)
         except OSError as error:
-            raise UserError(f"cannot read {file}: {_one_line(error.strerror or error)}") from error
+            raise UserError(f"cannot read {file}: {one_line(error.strerror or error)}") from error
         _check_size(len(content), file)
         yield name, content
 
@@ -237,7 +235,7 @@ def _archive_files(archive: Path) -> Iterator[tuple[str, bytes]]:
         raise
     except Exception as error:  # tarfile, gzip and zlib have no common base class
         raise UserError(
-            f"{archive} is no whole archive, must be {FORMS[2]} or {FORMS[3]}: {_one_line(error)}"
+            f"{archive} is no whole archive, must be {FORMS[2]} or {FORMS[3]}: {one_line(error)}"
         ) from error
     if folder is None or missing:
         names = (
@@ -282,17 +280,17 @@ def _decode_binary(content: bytes, file: Path) -> tuple[np.ndarray, np.ndarray]:
 def _decode_pickle(content: bytes, file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return pixels uint8 [n, 3072] and labels [n] of a pickled dictionary."""
     try:
-        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        batch = restricted_pickle.loads(content)
     except UserError as error:
         raise UserError(f"{file} refused: {error}") from error
     except KeyError as error:
         raise UserError(f"{file} is no readable pickle: opcode {error} is not admitted") from error
     except Exception as error:  # a damaged pickle can raise anything
-        raise UserError(f"{file} is no readable pickle: {_one_line(error)}") from error
+        raise UserError(f"{file} is no readable pickle: {one_line(error)}") from error
     if not isinstance(batch, dict):
         raise UserError(f"{file} holds no dictionary, must hold one with data and labels")
     data, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
-    if not isinstance(data, _Array):
+    if not isinstance(data, restricted_pickle.Array):
         raise UserError(
             f"{file} has no array `data`, must have uint8 [{IMAGES_PER_FILE}, {PIXELS}]"
         )
@@ -301,92 +299,7 @@ def _decode_pickle(content: bytes, file: Path) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{file}: `labels` must be a list of {IMAGES_PER_FILE:,} integers")
     if not all(type(label) is int and 0 <= label <= 9 for label in labels):
         raise UserError(f"{file}: a label is no integer from 0 to 9")
-    return data.pixels(file), np.array(labels, np.int64)
-
-
-# --- the unpickler ---------------------------------------------------------------------------
-
-
-class _Dtype:
-    """Stands for numpy.dtype in a pickle."""
-
-    def __init__(self, name: Any = None, *_: Any):
-        self.name = name
-
-    def __setstate__(self, state: Any) -> None:
-        pass  # byte order and alignment: a uint8 has none
-
-
-class _Array:
-    """Stands for a NumPy array in a pickle, and only keeps what it is told."""
-
-    state: Any = None
-
-    def __init__(self, *_: Any):
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def pixels(self, file: Path) -> np.ndarray:
-        """Return the uint8 array [n, 3072]; UserError if it is anything else."""
-        expected = (IMAGES_PER_FILE, PIXELS)
-        state = self.state if isinstance(self.state, tuple) and len(self.state) == 5 else [None] * 5
-        _, shape, dtype, fortran, content = state
-        if not (
-            shape == expected
-            and isinstance(dtype, _Dtype)
-            and dtype.name in ("u1", "|u1", b"u1", b"|u1")
-            and isinstance(content, bytes)
-            and len(content) == math.prod(expected)
-        ):
-            raise UserError(f"{file}: `data` must be a uint8 array of shape {list(expected)}")
-        return np.frombuffer(content, np.uint8).reshape(expected, order="F" if fortran else "C")
-
-
-class _Bytes:
-    """Stands for _codecs.encode, by which Python 3 writes bytes in a pickle for Python 2."""
-
-    def __new__(cls, text: str = "", encoding: str = "latin1") -> bytes:  # type: ignore[misc]
-        if encoding not in ("latin1", b"latin1"):
-            raise ValueError("an encoding that is not latin1")
-        return text.encode("latin1")
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-class _Unpickler(pickle._Unpickler):
-    """Reads plain containers, strings, integers and NumPy arrays, and refuses all else.
-
-    The pure Python class, because the one in C allocates what a hostile file tells it to (one
-    opcode can ask for 32 GB), and its opcodes cannot be taken away. NumPy's own reconstruction
-    is not trusted with hostile state either: `_Array` records it, and `pixels` checks it.
-    """
-
-    _OPCODES = (
-        b"\x80\x95.(}]\x29tdl\x85\x86\x87NKMJIL\x8a\x88\x89"  # framing, containers, integers
-        b"TUSXV\x8c\x8dBC\x8e"  # strings, bytes
-        b"aesuqrp\x94hjgc\x93Rb"  # filling containers, memory, names, calls, state
-    )
-    dispatch: ClassVar = {code: pickle._Unpickler.dispatch[code] for code in _OPCODES}
-    _ADMITTED: ClassVar = {
-        ("numpy.core.multiarray", "_reconstruct"): _Array,
-        ("numpy._core.multiarray", "_reconstruct"): _Array,
-        ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): _Dtype,
-        ("_codecs", "encode"): _Bytes,
-    }
-
-    def find_class(self, module: str, name: str) -> type:
-        """Return the stand-in for a name; UserError if the name is none of NumPy's five."""
-        if (module, name) not in self._ADMITTED:
-            asked = _one_line(f"{module}.{name}")
-            raise UserError(f"the pickle asks for {asked}, but may hold NumPy arrays alone")
-        return self._ADMITTED[module, name]
-
-
-def _one_line(text: object) -> str:
-    """Return a text without line breaks and control characters, at most 300 characters long."""
-    shown = str(text) or type(text).__name__
-    return " ".join("".join(c if c.isprintable() else " " for c in shown[:300]).split())
+    try:
+        return data.uint8((IMAGES_PER_FILE, PIXELS)), np.array(labels, np.int64)
+    except UserError as error:
+        raise UserError(f"{file}: `data` {error}") from error
