@@ -6,16 +6,11 @@ and no date is written into a file.
 
 from __future__ import annotations
 
-import csv
 import io
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -23,8 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bnstudy.config import load_config
+from bnstudy.author_logs import load_reference
 from bnstudy.errors import UserError
+from bnstudy.run_groups import SPLITS, Group, common_title, group_runs, run_subtitle
 from bnstudy.run_log import RunLog, load_log, write_bytes_atomic
 
 # Okabe and Ito's colours, which the colour-blind tell apart, without yellow (too pale on white).
@@ -44,20 +40,6 @@ REFERENCE = {
 FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 QUANTITIES = {"accuracy": "accuracy (fraction)", "cost": "cost (nats)"}
-SPLITS = {"train": "training", "test": "test"}
-_NAMES = {
-    "none": "no BN",
-    "keras": "Keras BN",
-    "custom": "own BN",
-    "manual": "manual gradients",
-    "autodiff": "autodiff",
-    "sgd": "SGD",
-    "adam": "Adam",
-    "amsgrad": "AMSGrad",
-    "cifar10": "CIFAR-10",
-}
-_NOT_A_DIFFERENCE = ("seed", "data.dir")  # a group holds all seeds; the folder changes no figure
-_MOST_KEYS = 4  # a label with more of them says less than the folder's name
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 9,
@@ -78,36 +60,6 @@ _STYLE = {
     "pdf.fonttype": 42,  # text stays text
     "svg.hashsalt": "bnstudy",  # else the ids in an SVG are random
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Runs whose configurations are equal but for the seed, and what to call them."""
-
-    logs: tuple[RunLog, ...]
-    label: str
-
-    def epochs(self) -> np.ndarray:
-        """Return the epochs that every run of the group has finished."""
-        return np.arange(1, 1 + min(len(log.metrics["epoch"]) for log in self.logs))
-
-    def values(self, column: str) -> np.ndarray:
-        """Return one row per run, one column per common epoch; what is not finite becomes NaN."""
-        count = len(self.epochs())
-        values = np.stack([log.metrics[column][:count] for log in self.logs])
-        return np.where(np.isfinite(values), values, np.nan)
-
-    def legend(self) -> str:
-        """Return the label, with the number of seeds and what is missing."""
-        parts = [self.label]
-        if len(self.logs) > 1:
-            parts.append(f"n = {len(self.logs)} (mean, min to max)")
-        planned, done = self.logs[0].config.training.epochs, len(self.epochs())
-        if done < planned:
-            parts.append(f"{done} of {planned} epochs")
-        if any(np.isnan(self.values(f"{split}_cost")).any() for split in SPLITS):
-            parts.append("diverged")
-        return ", ".join(parts)
 
 
 def plot_run(folder: str | Path) -> list[Path]:
@@ -131,35 +83,13 @@ def plot_comparison(
     return _save(comparison_figure([load_log(folder) for folder in folders], reference), out)
 
 
-def load_reference() -> dict[str, dict[str, np.ndarray]]:
-    """Return the logs that the post's author published in 2018, as series -> column -> array.
-
-    Series: `momentum` and `adam` (automatic differentiation), `manual_amsgrad` (gradients by hand),
-    all at full width without batch norm. Columns: epoch, and the four train and test figures of
-    metrics.csv.
-    """
-    text = resources.files("bnstudy").joinpath("data/author_logs.csv").read_text(encoding="utf-8")
-    series: dict[str, dict[str, list[float]]] = {}
-    for row in csv.DictReader(io.StringIO(text)):
-        columns = series.setdefault(row.pop("series"), {column: [] for column in row})
-        for column, value in row.items():
-            columns[column].append(float(value))
-    return {
-        name: {
-            column: np.array(values, dtype=np.int64 if column == "epoch" else np.float64)
-            for column, values in columns.items()
-        }
-        for name, columns in series.items()
-    }
-
-
 def run_figure(log: RunLog, split: str) -> Figure:
     """Return the figure of one run: accuracy and cost over epochs, for `split` train or test."""
     _check_epochs([log])
     group = Group((log,), "")
     with _style():
         figure = Figure(figsize=(7.2, 3.1), layout="constrained")
-        figure.suptitle(f"{_title([log])}\n{_subtitle(log, split)}", fontsize=10)
+        figure.suptitle(f"{common_title([log])}\n{run_subtitle(log, split)}", fontsize=10)
         for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
             column = f"{split}_{quantity}"
             _draw(axes, group, column, 0, markers=50)
@@ -193,93 +123,10 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
                 _finish(axes, quantity, spans)
         for axes, split in zip(panels[0], SPLITS.values(), strict=True):
             axes.set_title(split, fontsize=10)
-        if title := _title(logs):
+        if title := common_title(logs):
             figure.suptitle(title, fontsize=10)
         _add_legend(figure, panels[0, 0])
     return figure
-
-
-def group_runs(logs: Sequence[RunLog]) -> list[Group]:
-    """Group runs by configuration without its seed, in the order of their first appearance."""
-    groups: dict[tuple, list[RunLog]] = {}
-    for log in {log.folder.resolve(): log for log in logs}.values():  # a folder counts once
-        flat = log.config.flat()
-        key = tuple((name, flat[name]) for name in sorted(flat) if name not in _NOT_A_DIFFERENCE)
-        groups.setdefault(key, []).append(log)
-    members = list(groups.values())
-    return [
-        Group(tuple(group), label) for group, label in zip(members, _labels(members), strict=True)
-    ]
-
-
-def _labels(groups: list[list[RunLog]]) -> list[str]:
-    """Return one distinct label per group: the case, if cases differ, and the keys that differ."""
-    flats = [group[0].config.flat() for group in groups]
-    differing = [
-        key
-        for key in flats[0]
-        if key not in _NOT_A_DIFFERENCE and any(flat[key] != flats[0][key] for flat in flats)
-    ]
-    # What each case's own file says needs no words beside the case; what was changed does.
-    if "case" in differing:
-        own = [load_config(case=flat["case"]).flat() for flat in flats]
-        differing = [
-            key
-            for key in differing
-            if key == "case"
-            or any(flat[key] != case[key] for flat, case in zip(flats, own, strict=True))
-        ]
-    if not differing:
-        return [_case(flat) for flat in flats]
-    if len(differing) > _MOST_KEYS:
-        return _folder_labels(groups)
-    return [
-        ", ".join(_case(flat) if key == "case" else f"{key} = {flat[key]}" for key in differing)
-        for flat in flats
-    ]
-
-
-def _folder_labels(groups: list[list[RunLog]]) -> list[str]:
-    labels = [group[0].folder.resolve().name for group in groups]
-    labels = [
-        re.sub(r"_seed-\d+$", "", label) if len(group) > 1 else label
-        for label, group in zip(labels, groups, strict=True)
-    ]
-    if len(set(labels)) < len(labels):
-        return [str(group[0].folder) for group in groups]
-    return labels
-
-
-def _case(flat: dict[str, Any]) -> str:
-    return f"case {flat['case']}" if flat["case"] else "no case"
-
-
-def _title(logs: Sequence[RunLog]) -> str:
-    """Say what all the runs have in common: case, layers, optimizer, data, width."""
-    flats = [log.config.flat() for log in logs]
-
-    def common(key: str, form: str = "{}") -> str | None:
-        values = {flat[key] for flat in flats}
-        value = values.pop()
-        return None if values or value is None else form.format(_NAMES.get(value, value))
-
-    method = [
-        common("model.batch_norm"),
-        common("training.gradients"),
-        common("optimizer.name"),
-        common("data.name"),
-        common("data.train_limit", "{} training images"),
-        common("model.width", "width {:g}"),
-    ]
-    case = common("case", "case {}: ") or ""
-    return case + ", ".join(part for part in method if part)
-
-
-def _subtitle(log: RunLog, split: str) -> str:
-    kind = "running mean over each epoch" if split == "train" else "after each epoch"
-    done, planned = len(log.metrics["epoch"]), log.config.training.epochs
-    progress = f", {done} of {planned} epochs" if done < planned else ""
-    return f"{SPLITS[split]} images, {kind}, seed {log.config.seed}{progress}"
 
 
 def _draw(axes: Axes, group: Group, column: str, index: int, markers: int = 10) -> None:

@@ -2,7 +2,7 @@
 
 config.yaml        the resolved configuration
 metrics.csv        one row per finished epoch (COLUMNS)
-environment.json   where and how it ran (environment)
+environment.json   where and how it ran (environment.py)
 result.json        the figures of the last epoch (result_from); absent while the run goes on
 """
 
@@ -14,20 +14,27 @@ import json
 import math
 import operator
 import os
-import platform
-import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import bnstudy
 from bnstudy.config import Config, load_config
+from bnstudy.environment import environment
 from bnstudy.errors import UserError
+
+__all__ = [
+    "COLUMNS",
+    "RunLog",
+    "environment",
+    "load_log",
+    "result_from",
+    "write_bytes_atomic",
+    "write_json",
+    "write_metrics",
+    "write_text_atomic",
+]
 
 COLUMNS = (
     "epoch",  # counts from 1
@@ -42,16 +49,6 @@ COLUMNS = (
 )
 _INTEGERS = ("epoch", "images")
 _ACCURACIES = ("train_accuracy", "test_accuracy")
-# They decide how many threads run, which kernels, and on which device.
-_VARIABLES = (
-    "CUDA_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS",
-    "TF_DETERMINISTIC_OPS",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TF_NUM_INTEROP_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "XLA_FLAGS",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,36 +150,6 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
             os.close(folder)
 
 
-def environment(command: list[str]) -> dict[str, Any]:
-    """Describe where and how a run was made, for environment.json.
-
-    `git` is None unless this package is tracked by a git checkout; `dirty` says that files of the
-    package differ from that commit. GPUs and thread counts are known (not None) only if TensorFlow
-    is already imported; a thread count of 0 means that TensorFlow chooses.
-    """
-    tensorflow = sys.modules.get("tensorflow")
-    return {
-        "command": shlex.join(command),
-        "versions": {
-            "python": platform.python_version(),
-            "bnstudy": bnstudy.__version__,
-            **{name: _version(name) for name in ("tensorflow", "keras", "numpy")},
-        },
-        "git": _git(Path(__file__).resolve()),
-        "platform": platform.platform(),
-        "cpu": _cpu_model(),
-        "cores": _usable_cores(),
-        "gpus": _gpus(tensorflow) if tensorflow else None,
-        "threads": {
-            "intra_op": tensorflow.config.threading.get_intra_op_parallelism_threads(),
-            "inter_op": tensorflow.config.threading.get_inter_op_parallelism_threads(),
-        }
-        if tensorflow
-        else None,
-        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
-    }
-
-
 def _format(column: str, value: Any) -> str:
     if column in _INTEGERS:
         return str(operator.index(value))
@@ -236,63 +203,3 @@ def _read_result(path: Path) -> dict[str, Any] | None:
     if not isinstance(result, dict):
         raise UserError(f"{path} is damaged: it must hold a JSON object")
     return result
-
-
-def _version(name: str) -> str | None:
-    # The imported module knows best: TensorFlow comes under several package names.
-    version = getattr(sys.modules.get(name), "__version__", None)
-    if version:
-        return version
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _git(file: Path) -> dict[str, Any] | None:
-    def git(*arguments: str) -> str:
-        # Inside a git hook, GIT_DIR and its kin would point at another repository.
-        variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-        return subprocess.run(
-            ["git", "-C", str(file.parent), *arguments],
-            env=variables,
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=5,
-        ).stdout.strip()
-
-    try:
-        # An installed copy may lie inside somebody else's checkout, whose commit says nothing.
-        git("ls-files", "--error-unmatch", file.name)
-        return {
-            "commit": git("rev-parse", "HEAD"),
-            "dirty": bool(git("status", "--short", "--", ".")),
-        }
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # no Linux
-    return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):  # Linux: a container or a batch system may allow fewer
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
-def _gpus(tensorflow: Any) -> list[str]:
-    devices = tensorflow.config.list_physical_devices("GPU")
-    details = [tensorflow.config.experimental.get_device_details(device) for device in devices]
-    return [
-        detail.get("device_name", device.name)
-        for detail, device in zip(details, devices, strict=True)
-    ]

@@ -1,0 +1,182 @@
+"""Damage the code on purpose, one line at a time, and see the named test fail.
+
+    python tests/mutations.py            about two minutes
+
+A test that passes on damaged code proves nothing. Each row names a mistake seen in the wild, the
+line that it changes, and the test that must catch it. Exits with 1 if one goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+BATCH_NORM = "tests/manual/test_batch_norm.py::test_forward_and_backward"
+
+
+class Mutation(NamedTuple):
+    """One mistake."""
+
+    mistake: str
+    file: str  # below src/bnstudy
+    right: str  # its first occurrence is replaced
+    wrong: str
+    test: str
+
+
+MUTATIONS = [
+    Mutation(
+        "drop the mean term of dx",
+        "manual/batch_norm.py",
+        "(dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)",
+        "(dx_hat - x_hat * mean_dx_hat_x_hat)",
+        BATCH_NORM,
+    ),
+    Mutation(
+        "drop the x-hat term of dx",
+        "manual/batch_norm.py",
+        "(dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)",
+        "(dx_hat - mean_dx_hat)",
+        BATCH_NORM,
+    ),
+    Mutation(
+        "multiply by the standard deviation in dx",
+        "manual/batch_norm.py",
+        "dx = inverse_stddev * (",
+        "dx = 1 / inverse_stddev * (",
+        BATCH_NORM,
+    ),
+    Mutation(
+        "average dgamma instead of summing",
+        "manual/batch_norm.py",
+        "tf.reshape(dgamma, gamma.shape)",
+        "tf.reshape(dgamma / m, gamma.shape)",
+        BATCH_NORM,
+    ),
+    Mutation(
+        "use the moving statistics in training",
+        "layers.py",
+        "lambda: self._train(x), lambda: self._infer(x)",
+        "lambda: (self._train(x), self._infer(x))[1], lambda: self._infer(x)",
+        "tests/test_layers.py::test_training_uses_the_batch_and_inference_what_is_remembered",
+    ),
+    Mutation(
+        "update the moving statistics in inference",
+        "layers.py",
+        "lambda: self._train(x), lambda: self._infer(x)",
+        "lambda: self._train(x), lambda: (self._infer(x), self._train(x))[0]",
+        "tests/test_layers.py::test_training_uses_the_batch_and_inference_what_is_remembered",
+    ),
+    Mutation(
+        "ELU' = 2 for positive inputs",
+        "manual/elu.py",
+        "return dy * (tf.minimum(y, 0) + 1)",
+        "return dy * tf.where(y > 0, 2 * tf.ones_like(y), y + 1)",
+        "tests/manual/test_elu.py::test_the_slope_is_one_for_positive_inputs",
+    ),
+    Mutation(
+        "forget the 1/N of the loss",
+        "manual/softmax_cross_entropy.py",
+        "(p - onehot) / count",
+        "(p - onehot)",
+        "tests/manual/test_softmax_cross_entropy.py::test_forward_and_backward",
+    ),
+    Mutation(
+        "drop AMSGrad's maximum",
+        "manual/amsgrad.py",
+        "v_max = tf.maximum(state.v_max, v)",
+        "v_max = v",
+        "tests/manual/test_amsgrad.py",
+    ),
+    Mutation(
+        "swap the momentum convention",
+        "manual/batch_norm.py",
+        "return momentum * moving + (1 - momentum) * batch",
+        "return (1 - momentum) * moving + momentum * batch",
+        "tests/manual/test_batch_norm.py::test_momentum_weights_the_old_value",
+    ),
+    Mutation(
+        "score the test set by averaging unequal batches",
+        "steps.py",
+        "cost += float(part_cost)",
+        "cost += float(part_cost) / len(labels[part]) * len(labels) / -(-len(labels) // batch_size)",
+        "tests/test_steps.py::test_evaluation_is_the_exact_mean_whatever_the_batch_size",
+    ),
+    Mutation(
+        "average the training cost over unequal batches",
+        "runner.py",
+        "at.cost_sum += float(cost) * count",
+        "at.cost_sum += float(cost) * 106 / 6",
+        "tests/test_runner.py::test_training_figures_are_means_over_images_not_over_batches",
+    ),
+    Mutation(
+        "turn the kernels of dx the wrong way",
+        "manual/conv2d.py",
+        "filter=w, out_backprop=dy",
+        "filter=w[::-1, ::-1], out_backprop=dy",
+        "tests/manual/test_conv2d.py::test_forward_and_backward",
+    ),
+    Mutation(
+        "share the gradient of a pool by its side, not its area",
+        "manual/pooling.py",
+        "dy / k**2",
+        "dy / k",
+        "tests/manual/test_pooling.py::test_average_pooling",
+    ),
+    Mutation(
+        "walk through the layers in the wrong order",
+        "manual/network.py",
+        "dparameters = dlayer + dparameters",
+        "dparameters = dparameters + dlayer",
+        "tests/manual/test_network.py::test_backward_is_the_chain_rule_over_the_reversed_layers",
+    ),
+]
+
+
+def caught(mutation: Mutation) -> tuple[bool, str]:
+    """Run its test on a damaged copy of the code; return whether it failed, and what it printed."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "src")
+        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "configs", Path(folder, "configs"))
+        file = source / "bnstudy" / mutation.file
+        text = file.read_text()
+        if mutation.right not in text:
+            return False, f"{mutation.file} has no {mutation.right!r}"
+        file.write_text(text.replace(mutation.right, mutation.wrong, 1))
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", mutation.test],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+        )
+        # 1: a test failed. Anything else (no such test, a syntax error) proves nothing.
+        return ended.returncode == 1 and "AssertionError" in ended.stdout, ended.stdout
+
+
+def main() -> int:
+    """Try all of them, two at a time."""
+
+    def attempt(mutation: Mutation) -> bool:
+        found, output = caught(mutation)
+        print(f"{'caught' if found else 'MISSED'}: {mutation.mistake} ({mutation.test})", flush=True)
+        if not found:
+            print(output)
+        return found
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        results = list(pool.map(attempt, MUTATIONS))
+    print(f"{sum(results)} of {len(results)} mutations caught")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
