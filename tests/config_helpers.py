@@ -54,4 +54,6 @@ LIMITS = {  # key -> (good values, bad values)
     "optimizer.beta_1": ([0, 0.5], [1, -0.1]),
     "optimizer.beta_2": ([0, 0.5], [1, 2, -0.1]),
     "optimizer.epsilon": ([1e-12], [0, -1e-8]),
+    "checkpoint.every_steps": ([None, 1, 10**6], [0, -1, 2.0, True]),
+    "checkpoint.every_seconds": ([None, 1, 0.5], [0, -1, "60", True]),
 }

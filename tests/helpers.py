@@ -73,5 +73,6 @@ def assert_gradients_match(
 
 def config(case: str = "c", **overrides):
     """Make a small configuration; `bn__momentum=0.9` sets bn.momentum."""
-    changes = {"model.width": 0.1, **{k.replace("__", "."): v for k, v in overrides.items()}}
+    small = {"model.width": 0.1, "data.augment": True, "training.batch_size": 50}
+    changes = {**small, **{k.replace("__", "."): v for k, v in overrides.items()}}
     return bnstudy.load_config(case=case, presets=["quick"], overrides=changes)

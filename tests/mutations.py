@@ -106,12 +106,12 @@ MUTATIONS = [
         "score the test set by averaging unequal batches",
         "steps.py",
         "cost += float(part_cost)",
-        "cost += float(part_cost) / len(labels[part]) * len(labels) / -(-len(labels) // batch_size)",
+        "cost += float(part_cost) / len(labels[part]) * batch_size",  # right if all are full
         "tests/test_steps.py::test_evaluation_is_the_exact_mean_whatever_the_batch_size",
     ),
     Mutation(
         "average the training cost over unequal batches",
-        "runner.py",
+        "training.py",
         "at.cost_sum += float(cost) * count",
         "at.cost_sum += float(cost) * 106 / 6",
         "tests/test_runner.py::test_training_figures_are_means_over_images_not_over_batches",
@@ -167,7 +167,9 @@ def main() -> int:
 
     def attempt(mutation: Mutation) -> bool:
         found, output = caught(mutation)
-        print(f"{'caught' if found else 'MISSED'}: {mutation.mistake} ({mutation.test})", flush=True)
+        print(
+            f"{'caught' if found else 'MISSED'}: {mutation.mistake} ({mutation.test})", flush=True
+        )
         if not found:
             print(output)
         return found

@@ -57,7 +57,7 @@ from bnstudy.errors import UserError
         (
             "qqq=1",
             "--set: unknown key 'qqq'; the keys and groups are case, seed, data, model, bn, "
-            "training, optimizer",
+            "training, optimizer, checkpoint",
         ),
         (
             "data=",

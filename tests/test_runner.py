@@ -14,6 +14,7 @@ from bnstudy.data import load_dataset
 from bnstudy.data.batches import standardizers
 from bnstudy.model import Model
 from bnstudy.progress import Progress
+from bnstudy.training import Training
 
 SMALL = {
     "data__train_limit": 53,
@@ -36,8 +37,9 @@ def test_the_folder_holds_what_is_promised(finished):
     assert names >= {"config.yaml", "environment.json", "metrics.csv", "result.json"}
     assert names >= {"train.png", "test.png", "checkpoints"}
     assert bnstudy.load_config(file=folder / "config.yaml") == config(**SMALL)
-    environment = json.loads((folder / "environment.json").read_text())
-    assert environment["versions"]["tensorflow"] == tf.__version__
+    (entry,) = json.loads((folder / "environment.json").read_text())["continuations"]
+    assert entry["versions"]["tensorflow"] == tf.__version__
+    assert (entry["outcome"], entry["first_step"]) == ("finished", 0)
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -72,7 +74,7 @@ def test_test_figures_follow_from_the_saved_weights(finished):
 
 def test_training_figures_are_means_over_images_not_over_batches():
     """With 20 + 20 + 20 + 20 + 20 + 6 images, the mean of the batches' costs is another number."""
-    training = runner.Training(config(**SMALL), load_dataset(config(**SMALL).data))
+    training = Training(config(**SMALL), load_dataset(config(**SMALL).data))
     seen = []
     step = training.train_step
 
@@ -82,8 +84,8 @@ def test_training_figures_are_means_over_images_not_over_batches():
         return cost, correct
 
     training.train_step = spy
-    training.train_epoch(Progress(2, 106))
-    row = training.finish_epoch()
+    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    row = training.finish_epoch(after_batch=lambda: None)
     costs, correct, counts = np.array(seen).T
     assert list(counts) == [20] * 5 + [6]
     assert row["train_cost"] == pytest.approx(np.average(costs, weights=counts), rel=1e-12)

@@ -9,6 +9,7 @@ from pathlib import Path
 import bnstudy
 from bnstudy.config import Config, load_config, parse_set
 from bnstudy.errors import UserError
+from bnstudy.interrupts import EXIT_CODE, Interrupted
 
 EXAMPLES = """\
 examples:
@@ -43,9 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"bnstudy: {error}", file=sys.stderr)
         return 2
+    except Interrupted as stopped:
+        print(f"bnstudy: {stopped}; the same command continues", file=sys.stderr)
+        return EXIT_CODE
     except KeyboardInterrupt:
-        print("\nbnstudy: interrupted", file=sys.stderr)
-        return 130
+        print("bnstudy: interrupted before there was anything to save", file=sys.stderr)
+        return EXIT_CODE
 
 
 def _parser() -> argparse.ArgumentParser:

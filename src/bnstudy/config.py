@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from bnstudy.config_messages import key_problem, nearest_first, value_problem
-from bnstudy.config_schema import GROUPS, KEYS, Config, config_schema, flatten, write_schema
+from bnstudy.config_schema import (
+    GROUPS,
+    KEYS,
+    Config,
+    changes_figures,
+    config_schema,
+    flatten,
+    write_schema,
+)
 from bnstudy.yaml_reader import configs_dir, file_name, parse_yaml, read_yaml, show, user_error
 
 __all__ = [
@@ -75,7 +83,7 @@ def parse_set(text: str) -> tuple[str, Any]:
 
 
 def differences(a: Config, b: Config) -> list[str]:
-    """What differs, as "bn.momentum: 0.99 here, 0.9 there"; data.dir changes no figure."""
+    """What differs, as "bn.momentum: 0.99 here, 0.9 there", of the keys that change figures."""
 
     def bare(value: Any) -> str:
         return value if isinstance(value, str) else show(value)
@@ -84,7 +92,7 @@ def differences(a: Config, b: Config) -> list[str]:
     return [
         f"{key}: {bare(here[key])} here, {bare(there[key])} there"
         for key in KEYS
-        if here[key] != there[key] and key != "data.dir"
+        if here[key] != there[key] and changes_figures(key)
     ]
 
 

@@ -94,6 +94,13 @@ class Optimizer(_Strict):
     epsilon: float = Field(gt=0, description="Added outside the square root.")
 
 
+class Checkpoint(_Strict):
+    """When a run saves its state besides the end of each epoch."""
+
+    every_steps: int | None = Field(ge=1, description="Save after so many steps; null: never.")
+    every_seconds: float | None = Field(gt=0, description="Save after so many seconds.")
+
+
 class Config(_Strict):
     """A whole, resolved configuration. Make one with `load_config`."""
 
@@ -104,6 +111,7 @@ class Config(_Strict):
     bn: BatchNorm
     training: Training
     optimizer: Optimizer
+    checkpoint: Checkpoint
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Config":
@@ -139,9 +147,15 @@ _GROUP_MODELS: dict[str, type[BaseModel]] = {
     "bn": BatchNorm,
     "training": Training,
     "optimizer": Optimizer,
+    "checkpoint": Checkpoint,
 }
 GROUPS = {group: list(model.model_fields) for group, model in _GROUP_MODELS.items()}
 KEYS = ["case", "seed", *(f"{group}.{name}" for group in GROUPS for name in GROUPS[group])]
+
+
+def changes_figures(key: str) -> bool:
+    """Whether a key can change what a run computes: not where the images lie, nor when it saves."""
+    return key != "data.dir" and not key.startswith("checkpoint.")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

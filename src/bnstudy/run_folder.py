@@ -1,44 +1,61 @@
-"""Whose run folder is it: new, ours to continue, finished, or another configuration's."""
+"""Whose run folder is it: new, ours to continue, finished, in use, or another configuration's."""
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from bnstudy import run_log
 from bnstudy.config import Config, differences, load_config
 from bnstudy.errors import UserError
 
+LOCK, HOLDER = ".lock", ".lock.json"
 
-def open_folder(folder: Path, config: Config, *, fresh: bool) -> dict[str, Any] | None:
-    """Make the folder, or see to it that it belongs to this configuration.
+
+def finished(folder: Path, config: Config) -> dict[str, Any] | None:
+    """Return the result of a run that has finished, without writing anything; else None.
+
+    Raises:
+        UserError: the folder was made by another configuration, or is damaged.
+
+    """
+    if not (folder / "result.json").exists():
+        return None
+    _check_same(folder, config)
+    return run_log.load_log(folder).result
+
+
+@contextmanager
+def opened(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
+    """Hold the folder, made or found to be of this configuration, so that no other process writes.
+
+    The lock is the operating system's: it ends with the process, however that ends.
 
     Args:
         folder: the run folder.
         config: of the run.
         fresh: put what is there aside, under a new name.
 
-    Returns:
-        The result, where the run has finished; else None.
-
     Raises:
-        UserError: the folder was made by another configuration, or is no run folder.
+        UserError: the folder is in use, was made by another configuration, or is no run folder.
 
     """
     if fresh and folder.exists():
+        with _held(folder):  # not from under a process that writes there
+            pass
         put_aside(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / "config.yaml").exists():
-            _check_same(folder, config)
-        elif any(folder.iterdir()):
-            raise UserError(f"{folder} holds other files and no run; name a new folder with --out")
-        else:
-            run_log.write_text_atomic(folder / "config.yaml", config.to_yaml())
-            run_log.write_metrics(folder, [])
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write there: {error.strerror}") from None
-    return run_log.load_log(folder).result
+    folder.mkdir(parents=True, exist_ok=True)
+    _refuse_strangers(folder)
+    with _held(folder):
+        _claim(folder, config)
+        yield
 
 
 def put_aside(folder: Path) -> Path:
@@ -47,6 +64,55 @@ def put_aside(folder: Path) -> Path:
     while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
         number += 1
     return folder.rename(aside)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the lock, and say beside it who does, for the one who comes second."""
+    lock, note = filelock.FileLock(folder / LOCK, timeout=0), folder / HOLDER
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"{folder} is in use by {_read_holder(note)}; wait or stop it") from None
+    try:
+        started = datetime.now().astimezone().isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+        run_log.write_json(note, holder)
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read_holder(note: Path) -> str:
+    try:
+        holder = run_log.read_json(note) or {}
+    except UserError:  # it is being written
+        holder = {}
+    if not {"pid", "host", "started"} <= holder.keys():
+        return "another process"
+    return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """See to it that a folder without a run is empty, but for what a killed process may leave."""
+    names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
+    if "config.yaml" not in names and (strangers := names - {LOCK, HOLDER, "metrics.csv"}):
+        raise UserError(
+            f"{folder} holds other files ({min(strangers)}) and no run; "
+            "name a new folder with --out"
+        )
+
+
+def _claim(folder: Path, config: Config) -> None:
+    """Write config.yaml into a new folder, or see to it that the one there says the same."""
+    for leftover in folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
+        leftover.unlink()
+    if (folder / "config.yaml").exists():
+        _check_same(folder, config)
+    else:
+        run_log.write_metrics(folder, [])
+        run_log.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
 
 
 def _check_same(folder: Path, config: Config) -> None:

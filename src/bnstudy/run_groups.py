@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bnstudy.config import load_config
+from bnstudy.config_schema import changes_figures
 from bnstudy.run_log import RunLog
 
 SPLITS = {"train": "training", "test": "test"}
@@ -24,7 +25,6 @@ _NAMES = {
     "amsgrad": "AMSGrad",
     "cifar10": "CIFAR-10",
 }
-_NOT_A_DIFFERENCE = ("seed", "data.dir")  # a group holds all seeds; the folder changes no figure
 _MOST_KEYS = 4  # a label with more of them says less than the folder's name
 
 
@@ -63,7 +63,7 @@ def group_runs(logs: Sequence[RunLog]) -> list[Group]:
     groups: dict[tuple, list[RunLog]] = {}
     for log in {log.folder.resolve(): log for log in logs}.values():  # a folder counts once
         flat = log.config.flat()
-        key = tuple((name, flat[name]) for name in sorted(flat) if name not in _NOT_A_DIFFERENCE)
+        key = tuple((name, flat[name]) for name in sorted(flat) if _tells_apart(name))
         groups.setdefault(key, []).append(log)
     members = list(groups.values())
     return [
@@ -77,7 +77,7 @@ def _labels(groups: list[list[RunLog]]) -> list[str]:
     differing = [
         key
         for key in flats[0]
-        if key not in _NOT_A_DIFFERENCE and any(flat[key] != flats[0][key] for flat in flats)
+        if _tells_apart(key) and any(flat[key] != flats[0][key] for flat in flats)
     ]
     # What each case's own file says needs no words beside the case; what was changed does.
     if "case" in differing:
@@ -140,3 +140,8 @@ def run_subtitle(log: RunLog, split: str) -> str:
     done, planned = len(log.metrics["epoch"]), log.config.training.epochs
     progress = f", {done} of {planned} epochs" if done < planned else ""
     return f"{SPLITS[split]} images, {kind}, seed {log.config.seed}{progress}"
+
+
+def _tells_apart(key: str) -> bool:
+    """Whether a key separates groups: a group holds all seeds."""
+    return key != "seed" and changes_figures(key)

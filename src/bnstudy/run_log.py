@@ -22,7 +22,7 @@ import numpy as np
 
 from bnstudy.config import Config, load_config
 from bnstudy.environment import environment
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
 
 __all__ = [
     "COLUMNS",
@@ -77,7 +77,7 @@ def load_log(run_folder: str | Path) -> RunLog:
         folder=folder,
         config=load_config(file=folder / "config.yaml"),
         metrics=_read_metrics(folder / "metrics.csv"),
-        result=_read_result(folder / "result.json"),
+        result=read_json(folder / "result.json"),
     )
 
 
@@ -122,6 +122,19 @@ def write_json(path: str | Path, value: dict[str, Any]) -> None:
     """Write a JSON file atomically; NaN is refused, because JSON has none."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_text_atomic(path, text + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object, or None where there is no such file; UserError if it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: it is no JSON ({one_line(error)})") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged: it must hold a JSON object")
+    return value
 
 
 def write_text_atomic(path: str | Path, text: str) -> None:
@@ -191,15 +204,3 @@ def _read_row(line: list[str], epoch: int, where: str) -> list[int | float]:
     if row[0] != epoch:
         raise UserError(f"{where}: epoch {epoch} is expected, not {row[0]}; epochs count from 1")
     return row
-
-
-def _read_result(path: Path) -> dict[str, Any] | None:
-    if not path.exists():
-        return None
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged: it is no JSON ({error})") from None
-    if not isinstance(result, dict):
-        raise UserError(f"{path} is damaged: it must hold a JSON object")
-    return result

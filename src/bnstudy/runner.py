@@ -5,121 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from bnstudy import checkpoint, run_folder, run_log
+from bnstudy import interrupts, provenance, run_folder, run_log
 from bnstudy.config import Config
-from bnstudy.data import Dataset, load_dataset
-from bnstudy.data.batches import TrainingBatches, standardizers
-from bnstudy.model import Model
-from bnstudy.optimizers import Optimizer, learning_rate
+from bnstudy.data import load_dataset
+from bnstudy.errors import UserError
+from bnstudy.interrupts import Interrupted, StopRequest
 from bnstudy.plots import plot_run
 from bnstudy.progress import Progress
-from bnstudy.steps import make_evaluate, make_train_step
-
-_PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
-
-
-@dataclass
-class Position:
-    """Where a run stands, and the running sums of the epoch it is in."""
-
-    epoch: int = 0  # finished epochs
-    step: int = 0  # finished steps of the epoch that is under way
-    images: int = 0  # shown to the network in this epoch
-    cost_sum: float = 0.0  # over those images, nats
-    correct: int = 0  # of those images
-    seconds: float = 0.0  # spent on training in this epoch
-    rows: list[dict[str, Any]] = field(default_factory=list)  # of metrics.csv
-
-
-class Training:
-    """All that a run consists of: data, network, optimizer and position.
-
-    Args:
-        config: the whole configuration.
-        dataset: uint8 images.
-
-    """
-
-    def __init__(self, config: Config, dataset: Dataset):
-        self.config, self.dataset = config, dataset
-        self.model = Model(config, tf.float32, _PRECISIONS[config.training.precision])
-        self.optimizer = Optimizer(config.optimizer, self.model.parameters)
-        standardize = standardizers(dataset, config.data.standardize)
-        self.batches = TrainingBatches(config, dataset, standardize.train)
-        self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
-        self._evaluate = make_evaluate(self.model, standardize.test)
-        self.position = Position()
-
-    @property
-    def variables(self) -> dict[str, tf.Variable]:
-        """Every variable of the run by its name in the checkpoint."""
-        return {**self.model.parameters, **self.model.statistics, **self.optimizer.state}
-
-    def train_epoch(self, progress: Progress) -> None:
-        """Show the network what is left of the epoch."""
-        at = self.position
-        rate = learning_rate(self.config.optimizer, at.epoch)
-        progress.start_epoch(at.epoch + 1, at.images)
-        before = time.monotonic()
-        for images, labels in self.batches.epoch(at.epoch, at.step):
-            cost, correct = self.train_step(images, labels, rate)
-            count = len(labels)
-            at.cost_sum += float(cost) * count
-            at.correct += int(correct)
-            at.images += count
-            at.step += 1
-            now = time.monotonic()
-            at.seconds, before = at.seconds + now - before, now
-            progress.update(count, at.cost_sum / at.images, at.correct / at.images)
-
-    def finish_epoch(self) -> dict[str, Any]:
-        """Test, and move on to the next epoch; returns the row of metrics.csv."""
-        at, start = self.position, time.monotonic()
-        test_cost, test_accuracy = self._evaluate(
-            self.dataset.test_images, self.dataset.test_labels
-        )
-        row = {
-            "epoch": at.epoch + 1,
-            "learning_rate": learning_rate(self.config.optimizer, at.epoch),
-            "images": sum_images(at),
-            "train_cost": at.cost_sum / at.images,
-            "train_accuracy": at.correct / at.images,
-            "test_cost": test_cost,
-            "test_accuracy": test_accuracy,
-            "train_seconds": round(at.seconds, 3),
-            "test_seconds": round(time.monotonic() - start, 3),
-        }
-        self.position = Position(epoch=at.epoch + 1, rows=[*at.rows, row])
-        return row
-
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint of everything."""
-        at = self.position
-        arrays = {name: variable.numpy() for name, variable in self.variables.items()}
-        step = at.epoch * self.batches.steps + at.step
-        checkpoint.save(folder, step, arrays, asdict(at))
-
-    def restore(self, folder: Path) -> None:
-        """Continue from the newest checkpoint, if there is one."""
-        saved = checkpoint.load_newest(folder)
-        if saved is None:
-            return
-        arrays, position = saved
-        for name, variable in self.variables.items():
-            variable.assign(arrays[name])
-        self.position = Position(**position)
-
-
-def sum_images(at: Position) -> int:
-    """Count the images shown since the start of the run."""
-    return at.images + (at.rows[-1]["images"] if at.rows else 0)
+from bnstudy.training import Training
 
 
 def run(
@@ -127,7 +26,8 @@ def run(
 ) -> dict[str, Any]:
     """Train as configured and leave a run folder; what `bnstudy run` does.
 
-    A run that stopped continues from its last checkpoint; a finished one is not run again.
+    A run that stopped continues from its last checkpoint, bit for bit; a finished one is not run
+    again. SIGINT and SIGTERM save and stop.
 
     Args:
         config: from `load_config`.
@@ -139,33 +39,81 @@ def run(
         The figures of the last epoch, as in result.json.
 
     Raises:
-        UserError: the folder belongs to another configuration, or the data cannot be had.
+        UserError: the folder is in use or belongs to another configuration, the data cannot be had,
+            the cost is not finite, the disk is full, or the memory is short.
+        Interrupted: the run was asked to stop, and has saved its state.
 
     """
     folder = Path(out_dir)
-    result = run_folder.open_folder(folder, config, fresh=fresh)
-    if result is not None:
-        return result
+    try:
+        if not fresh and (result := run_folder.finished(folder, config)) is not None:
+            return result
+        with interrupts.listening() as stop, run_folder.opened(folder, config, fresh=fresh):
+            return _run(config, folder, list(command) or sys.argv, stop)
+    except OSError as error:
+        where = error.filename or folder
+        raise UserError(
+            f"{where}: {error.strerror or error}; what was saved before is whole, and the same "
+            "command continues once the cause is mended"
+        ) from error
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(
+            f"{folder}: the memory is short; what was saved is whole; try a smaller "
+            "training.batch_size or model.width in a new folder, or a larger machine"
+        ) from error
+
+
+def _run(config: Config, folder: Path, command: list[str], stop: StopRequest) -> dict[str, Any]:
+    """Train in a folder that this process holds."""
+    if tf.config.list_physical_devices("GPU"):  # a CPU is deterministic without
+        tf.config.experimental.enable_op_determinism()
     training = Training(config, load_dataset(config.data))
     training.restore(folder / "checkpoints")
-    run_log.write_json(folder / "environment.json", run_log.environment(list(command) or sys.argv))
+    run_log.write_metrics(folder, training.position.rows)
     copies = 2 if config.data.augment else 1
     progress = Progress(config.training.epochs, copies * len(training.dataset.train_labels))
-    try:
-        while training.position.epoch < config.training.epochs:
-            training.train_epoch(progress)
-            row = training.finish_epoch()
-            training.save(folder / "checkpoints")
-            run_log.write_metrics(folder, training.position.rows)
-            progress.end_epoch(row)
-    finally:
-        progress.close()
-    result = run_log.result_from(training.position.rows, config, count_parameters(training.model))
-    run_log.write_json(folder / "result.json", result)
-    plot_run(folder)
+    with provenance.recorded(folder, command, training.step):
+        try:
+            _train(training, folder, progress, stop)
+        finally:
+            progress.close()
+        rows, parameters = training.position.rows, count_parameters(training)
+        plot_run(folder)
+        result = run_log.result_from(rows, config, parameters)
+        run_log.write_json(folder / "result.json", result)  # last: now the run has finished
     return result
 
 
-def count_parameters(model: Model) -> int:
+def _train(training: Training, folder: Path, progress: Progress, stop: StopRequest) -> None:
+    """Run the epochs that are left; save now and then, and when asked to stop."""
+    checkpoints, options = folder / "checkpoints", training.config.checkpoint
+    saved = time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        training.save(checkpoints)
+        saved = time.monotonic()
+
+    def stop_if_asked() -> None:
+        if stop:
+            save()
+            raise Interrupted(f"{folder}: saved at step {training.step}")
+
+    def after_step() -> None:
+        stop_if_asked()
+        by_steps = options.every_steps and training.step % options.every_steps == 0
+        by_time = options.every_seconds and time.monotonic() - saved >= options.every_seconds
+        if by_steps or by_time:
+            save()
+
+    while training.position.epoch < training.config.training.epochs:
+        training.train_epoch(progress, after_step)
+        row = training.finish_epoch(stop_if_asked)
+        save()
+        run_log.write_metrics(folder, training.position.rows)
+        progress.end_epoch(row)
+
+
+def count_parameters(training: Training) -> int:
     """Count the numbers that the optimizer changes."""
-    return sum(int(np.prod(w.shape)) for w in model.parameters.values())
+    return sum(int(np.prod(w.shape)) for w in training.model.parameters.values())

@@ -84,8 +84,9 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
         standardize: function of float images in 0 .. 255.
 
     Returns:
-        evaluate(images, labels, batch_size) -> (cost, accuracy): exact means over all images, which
-        are uint8 [N, 32, 32, 3], whatever the batch size.
+        evaluate(images, labels, batch_size, after_batch) -> (cost, accuracy): exact means over all
+        images, which are uint8 [N, 32, 32, 3], whatever the batch size. `after_batch` is called
+        after every batch, and may raise to stop.
 
     """
 
@@ -97,7 +98,10 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
         return tf.reduce_sum(tf.cast(costs, tf.float64)), count_correct(logits, labels)
 
     def evaluate(
-        images: np.ndarray, labels: np.ndarray, batch_size: int = EVALUATION_BATCH
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int = EVALUATION_BATCH,
+        after_batch: Callable[[], None] = lambda: None,
     ) -> tuple[float, float]:
         cost = correct = 0
         for start in range(0, len(labels), batch_size):
@@ -105,6 +109,7 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
             part_cost, part_correct = sums(images[part], labels[part])
             cost += float(part_cost)
             correct += int(part_correct)
+            after_batch()
         return cost / len(labels), correct / len(labels)
 
     return evaluate

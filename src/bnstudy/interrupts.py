@@ -1,0 +1,50 @@
+"""SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; a second one stops it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+EXIT_CODE = 130
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, has saved its state, and can be continued."""
+
+
+class StopRequest:
+    """Whether somebody has asked the run to stop."""
+
+    def __init__(self):
+        self._asked = threading.Event()
+
+    def __bool__(self) -> bool:
+        return self._asked.is_set()
+
+    def handle(self, signum: int, frame: object) -> None:  # noqa: ARG002
+        """Note the first request; leave at once on the second, since every file is whole."""
+        if self._asked.is_set():
+            os._exit(EXIT_CODE)
+        self._asked.set()
+
+
+@contextmanager
+def listening() -> Iterator[StopRequest]:
+    """Turn both signals into a request, and put the old handlers back afterwards.
+
+    Outside of the main thread, where Python has no signals, nothing is ever requested.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    old = [signal.signal(number, request.handle) for number in signals]
+    try:
+        yield request
+    finally:
+        for number, handler in zip(signals, old, strict=True):
+            signal.signal(number, handler)

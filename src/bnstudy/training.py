@@ -1,0 +1,184 @@
+"""All that a run consists of: data, network, optimizer, and where it stands."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bnstudy import checkpoint
+from bnstudy.config import Config
+from bnstudy.data import Dataset
+from bnstudy.data.batches import TrainingBatches, standardizers
+from bnstudy.errors import UserError
+from bnstudy.model import Model
+from bnstudy.optimizers import Optimizer, learning_rate
+from bnstudy.progress import Progress
+from bnstudy.steps import make_evaluate, make_train_step
+
+_PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
+
+
+@dataclass
+class Position:
+    """Where a run stands, and the running sums of the epoch it is in."""
+
+    epoch: int = 0  # finished epochs
+    step: int = 0  # finished steps of the epoch that is under way
+    images: int = 0  # shown to the network in this epoch
+    cost_sum: float = 0.0  # over those images, nats
+    correct: int = 0  # of those images
+    seconds: float = 0.0  # spent on training in this epoch
+    rows: list[dict[str, Any]] = field(default_factory=list)  # of metrics.csv
+
+
+class Training:
+    """A run in memory: it trains, tests, saves itself and continues from what it saved.
+
+    Args:
+        config: the whole configuration.
+        dataset: uint8 images.
+
+    """
+
+    def __init__(self, config: Config, dataset: Dataset):
+        self.config, self.dataset = config, dataset
+        self.model = Model(config, tf.float32, _PRECISIONS[config.training.precision])
+        self.optimizer = Optimizer(config.optimizer, self.model.parameters)
+        standardize = standardizers(dataset, config.data.standardize)
+        self.batches = TrainingBatches(config, dataset, standardize.train)
+        self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
+        self._evaluate = make_evaluate(self.model, standardize.test)
+        self.position = Position()
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """Every variable of the run by its name in the checkpoint."""
+        return {**self.model.parameters, **self.model.statistics, **self.optimizer.state}
+
+    @property
+    def step(self) -> int:
+        """Steps since the start of the run."""
+        return self.position.epoch * self.batches.steps + self.position.step
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of this epoch."""
+        return learning_rate(self.config.optimizer, self.position.epoch)
+
+    def train_epoch(self, progress: Progress, after_step: Callable[[], None]) -> None:
+        """Show the network what is left of the epoch.
+
+        Args:
+            progress: told of every step.
+            after_step: called after every step, when the state is whole; may raise to stop.
+
+        Raises:
+            UserError: the cost is not finite.
+
+        """
+        at, before = self.position, time.monotonic()
+        progress.start_epoch(at.epoch + 1, at.images)
+        for images, labels in self.batches.epoch(at.epoch, at.step):
+            cost, correct = self.train_step(images, labels, self.rate)
+            count = len(labels)
+            at.cost_sum += float(cost) * count
+            at.correct += int(correct)
+            at.images += count
+            at.step += 1
+            now = time.monotonic()
+            at.seconds, before = at.seconds + now - before, now
+            if not math.isfinite(at.cost_sum):
+                raise self.diverged(f"the cost became {float(cost)}")
+            progress.update(count, at.cost_sum / at.images, at.correct / at.images)
+            after_step()
+
+    def finish_epoch(self, after_batch: Callable[[], None]) -> dict[str, Any]:
+        """Test, and move on to the next epoch.
+
+        Args:
+            after_batch: called after every batch of test images; may raise to stop.
+
+        Returns:
+            The row of metrics.csv.
+
+        Raises:
+            UserError: the cost is not finite.
+
+        """
+        at, start = self.position, time.monotonic()
+        images, labels = self.dataset.test_images, self.dataset.test_labels
+        test_cost, test_accuracy = self._evaluate(images, labels, after_batch=after_batch)
+        if not math.isfinite(test_cost):
+            raise self.diverged(f"the test cost became {test_cost}")
+        row = {
+            "epoch": at.epoch + 1,
+            "learning_rate": self.rate,
+            "images": at.images + (at.rows[-1]["images"] if at.rows else 0),
+            "train_cost": at.cost_sum / at.images,
+            "train_accuracy": at.correct / at.images,
+            "test_cost": test_cost,
+            "test_accuracy": test_accuracy,
+            "train_seconds": round(at.seconds, 3),
+            "test_seconds": round(time.monotonic() - start, 3),
+        }
+        self.position = Position(epoch=at.epoch + 1, rows=[*at.rows, row])
+        return row
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint of everything.
+
+        Args:
+            folder: `checkpoints` of the run folder.
+
+        Raises:
+            UserError: a weight is not finite; what was saved before stays.
+
+        """
+        arrays = {name: variable.numpy() for name, variable in self.variables.items()}
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise self.diverged(f"{name} holds a number that is not finite")
+        checkpoint.save(folder, self.step, arrays, asdict(self.position))
+
+    def restore(self, folder: Path) -> None:
+        """Continue from the newest whole checkpoint, if there is one.
+
+        Args:
+            folder: `checkpoints` of the run folder.
+
+        Raises:
+            UserError: the checkpoints are damaged, or are of another network or version.
+
+        """
+        saved = checkpoint.load_newest(folder)
+        if saved is None:
+            return
+        arrays, position = saved
+        variables = self.variables
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        names = {part.name for part in fields(Position)}
+        if shapes != {n: a.shape for n, a in arrays.items()} or names != position.keys():
+            raise UserError(
+                f"{folder}: the checkpoint is of another network or version of bnstudy; "
+                "start over with --fresh"
+            )
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
+        self.position = Position(**position)
+
+    def diverged(self, what: str) -> UserError:
+        """Say where the run broke down and what to try."""
+        at = self.position
+        return UserError(
+            f"{what} at step {self.step} (epoch {at.epoch + 1}, step {at.step} of "
+            f"{self.batches.steps}), learning rate {self.rate:.4g}; the log and the last good "
+            "checkpoint are kept; try a smaller optimizer.learning_rate, model.batch_norm=custom "
+            "or training.precision=float32"
+        )
