@@ -93,7 +93,7 @@ MUTATIONS = [
         "manual/amsgrad.py",
         "v_max = tf.maximum(state.v_max, v)",
         "v_max = v",
-        "tests/manual/test_amsgrad.py",
+        "tests/manual/test_amsgrad.py::test_steps_by_hand",
     ),
     Mutation(
         "swap the momentum convention",
