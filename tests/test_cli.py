@@ -6,7 +6,8 @@ import sys
 import pytest
 
 import bnstudy
-from bnstudy.cli import main, run_name
+from bnstudy.cli import main
+from bnstudy.run_name import run_name
 
 TINY = [
     *("--set", "model.width=0.05", "--set", "training.epochs=1", "--set", "training.batch_size=20"),

@@ -10,12 +10,14 @@ import bnstudy
 from bnstudy.config import Config, load_config, parse_set
 from bnstudy.errors import UserError
 from bnstudy.interrupts import EXIT_CODE, Interrupted
+from bnstudy.run_name import run_name
 
 EXAMPLES = """\
 examples:
   bnstudy run --case c --preset quick        about a minute, built-in digits, no network
   bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about 40 minutes
   bnstudy run --case c                       as in the post; hours on a CPU
+  bnstudy sweep plan.yaml                    many runs, skipped if finished, else continued
   bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
 """
 
@@ -81,6 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", metavar="FILE", type=Path, help="one picture of all [comparison.png]")
     add("--reference", action="store_true", help="add the author's own curves of 2018")
 
+    sweep = commands.add_parser("sweep", help="many runs from one YAML plan")
+    sweep.set_defaults(function=_sweep)
+    sweep.add_argument("plan", metavar="PLAN.yaml", type=Path)
+    sweep.add_argument("--jobs", metavar="N", type=int, default=1, help="processes at once [1]")
+
     data = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     add = data.add_argument
     data.set_defaults(function=_data)
@@ -112,19 +119,6 @@ def _config(options: argparse.Namespace) -> Config:
     return config
 
 
-def run_name(config: Config, presets: list[str], file: Path | None) -> str:
-    """Name a run folder after what makes it: case-c_quick_seed-0.
-
-    Args:
-        config: the whole configuration.
-        presets: their names, in order.
-        file: the user's own configuration; its stem becomes part of the name.
-
-    """
-    own = [file.stem] if file else []
-    return "_".join([f"case-{config.case}", *presets, *own, f"seed-{config.seed}"])
-
-
 def _plot(options: argparse.Namespace) -> int:
     from bnstudy import plots
 
@@ -135,6 +129,14 @@ def _plot(options: argparse.Namespace) -> int:
         written = [plots.plot_comparison(options.run_folder, out, options.reference)]
     print(*written, sep="\n")
     return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from bnstudy import sweep
+
+    if options.jobs < 1:
+        raise UserError(f"--jobs: must be an integer >= 1, got {options.jobs}")
+    return sweep.run_plan(sweep.load_plan(options.plan), options.jobs)
 
 
 def _data(options: argparse.Namespace) -> int:

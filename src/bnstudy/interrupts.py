@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EXIT_CODE = 130
@@ -16,28 +16,38 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """Whether somebody has asked the run to stop."""
+    """Whether somebody has asked the process to stop.
 
-    def __init__(self):
-        self._asked = threading.Event()
+    Args:
+        hand_on: called at every request, for processes that must hear of it too.
+
+    """
+
+    def __init__(self, hand_on: Callable[[], None]):
+        self._asked, self._hand_on = threading.Event(), hand_on
 
     def __bool__(self) -> bool:
         return self._asked.is_set()
 
     def handle(self, signum: int, frame: object) -> None:  # noqa: ARG002
         """Note the first request; leave at once on the second, since every file is whole."""
+        self._hand_on()
         if self._asked.is_set():
             os._exit(EXIT_CODE)
         self._asked.set()
 
 
 @contextmanager
-def listening() -> Iterator[StopRequest]:
+def listening(hand_on: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
     """Turn both signals into a request, and put the old handlers back afterwards.
 
     Outside of the main thread, where Python has no signals, nothing is ever requested.
+
+    Args:
+        hand_on: called at every request, for processes that must hear of it too.
+
     """
-    request = StopRequest()
+    request = StopRequest(hand_on)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
