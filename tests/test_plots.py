@@ -214,3 +214,19 @@ def test_without_reference_there_is_none(make_run):
     figure = comparison_figure(logs_of(make_run("run", case="a")))
     assert legend_texts(figure) == ["case a"]
     assert all(len(axes.lines) == 1 for axes in figure.axes)
+
+
+def test_no_panel_hides_a_part_of_a_line_or_a_band(make_run):
+    """Perfect training bounds the shared axis from above, and a bad test run must still be seen."""
+    perfect = {"train_accuracy": 1.0, "train_cost": 0.0}
+    bad = perfect | {"test_accuracy": 0.08, "test_cost": 9.0}
+    folders = [
+        make_run("s0", case="c", change=perfect),
+        make_run("s1", case="c", change=bad, overrides={"seed": 1}),
+    ]
+    figure = comparison_figure(logs_of(*folders))
+    for axes, column in zip(figure.axes, PANELS, strict=True):
+        bottom, top = axes.get_ylim()
+        for log in logs_of(*folders):
+            assert bottom <= log.metrics[column].min(), column
+            assert log.metrics[column].max() <= top, column

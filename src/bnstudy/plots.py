@@ -120,6 +120,7 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
                     _draw(axes, group, column, index)
                 for name in REFERENCE if reference else ():
                     _draw_reference(axes, name, series[name], column)
+            for axes in panels[row]:  # once all is drawn: the panels of accuracy share their limits
                 _finish(axes, quantity, spans)
         for axes, split in zip(panels[0], SPLITS.values(), strict=True):
             axes.set_title(split, fontsize=10)

@@ -1,0 +1,47 @@
+"""Print the table of the three cases and draw their figure, from the published run folders.
+
+    python experiments/three_cases/report.py
+
+The figures are those of the last epoch: the mean over the seeds, and the range from the smallest to
+the largest.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import bnstudy
+from bnstudy.plots import plot_comparison
+
+PUBLISHED = Path(__file__).parents[2] / "logs" / "published"
+COLUMNS = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")
+
+
+def folders(name: str) -> list[Path]:
+    """Return the run folders below logs/published/NAME."""
+    return sorted(path.parent for path in (PUBLISHED / name).glob("*/result.json"))
+
+
+def table(name: str) -> str:
+    """Return the results of logs/published/NAME as a Markdown table, a row per case."""
+    results: dict[str, list[dict]] = {}
+    for folder in folders(name):
+        result = bnstudy.load_log(folder).result
+        results.setdefault(result["case"], []).append(result)
+    rows = [
+        "| case | seeds | training accuracy | test accuracy | training cost (nats) | test cost (nats) |",  # noqa: E501
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for case, runs in sorted(results.items()):
+        cells = [_mean_and_range([run[column] for run in runs]) for column in COLUMNS]
+        rows.append(f"| {case} | {len(runs)} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _mean_and_range(values: list[float]) -> str:
+    return f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+
+
+if __name__ == "__main__":
+    print(table("digits"))
+    print(plot_comparison(folders("digits"), PUBLISHED / "digits" / "comparison.png"))

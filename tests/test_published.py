@@ -1,0 +1,44 @@
+"""The documents say what the committed run folders say."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import bnstudy
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = sorted(path.parent for path in (ROOT / "logs" / "published").rglob("result.json"))
+
+
+def load_report():
+    path = ROOT / "experiments" / "three_cases" / "report.py"
+    spec = importlib.util.spec_from_file_location("report", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_shows_the_published_figures():
+    table = load_report().table("digits")
+    assert table.count("\n") == 4
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_published_run_is_whole_and_its_result_is_its_last_epoch(folder):
+    log = bnstudy.load_log(folder)
+    assert log.result["epochs"] == log.config.training.epochs == log.metrics["epoch"][-1]
+    for name in ("train_cost", "train_accuracy", "test_cost", "test_accuracy"):
+        assert log.result[name] == log.metrics[name][-1]
+    assert log.config.data.dir is None  # no path of somebody's machine
+    assert not (folder / "checkpoints").exists()
+
+
+def test_every_file_that_the_readme_links_to_exists():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [part.partition(")")[0] for part in text.split("](")[1:]]
+    local = [link.partition("#")[0] for link in links if not link.startswith("http")]
+    assert local
+    for link in local:
+        assert (ROOT / link).exists(), link
