@@ -12,13 +12,12 @@ import hashlib
 import io
 import json
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
 from bnstudy.run_log import write_bytes_atomic
 
 KEPT = 2  # the newest, and the one before it in case the newest is damaged
@@ -67,8 +66,8 @@ def load_newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | 
     for path in paths:
         try:
             return load(path)
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            warnings.warn(f"{path} is damaged and passed over: {error}", stacklevel=2)
+        except Exception as error:  # a damaged zip can raise nearly anything
+            warnings.warn(f"{path} is damaged and passed over: {one_line(error)}", stacklevel=2)
     if paths:
         raise UserError(f"{folder}: every checkpoint is damaged; start over with --fresh")
     return None
@@ -78,7 +77,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read one checkpoint; as `load_newest`, but any damage is an error.
 
     Raises:
-        ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile: it is damaged.
+        Exception: of many kinds, when it is damaged; ValueError when only the checksum is wrong.
 
     """
     with np.load(path, allow_pickle=False) as file:
@@ -90,7 +89,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*.npz"), reverse=True)
+    return sorted(folder.glob("step-*.npz"), key=lambda p: (len(p.name), p.name), reverse=True)
 
 
 def _checksum(content: dict[str, np.ndarray]) -> bytes:

@@ -10,11 +10,12 @@ from typing import Any
 
 from bnstudy import run_log
 from bnstudy.environment import environment
+from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted
 
 
 @contextmanager
-def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[dict[str, Any]]:
+def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[None]:
     """Append an entry to environment.json, and say at the end how it ended.
 
     An entry that still says "running" when the next one begins was killed.
@@ -24,15 +25,15 @@ def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[
         command: of this process.
         first_step: steps that earlier processes have done.
 
-    Yields:
-        The entry; what is put into it is written at the end.
+    Raises:
+        UserError: environment.json is damaged.
 
     """
     path = folder / "environment.json"
-    entries = (run_log.read_json(path) or {}).get("continuations", [])
-    for entry in entries:
-        if entry["outcome"] == "running":
-            entry["outcome"] = "killed"
+    entries = _earlier(path)
+    for earlier in entries:
+        if earlier.get("outcome") == "running":
+            earlier["outcome"] = "killed"
     entry = {
         **environment(list(command)),
         "started": _now(),
@@ -44,7 +45,7 @@ def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[
     run_log.write_json(path, {"continuations": entries})
     outcome = "failed"
     try:
-        yield entry
+        yield
         outcome = "finished"
     except Interrupted:
         outcome = "interrupted"
@@ -52,6 +53,13 @@ def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[
     finally:
         entry |= {"stopped": _now(), "outcome": outcome}
         run_log.write_json(path, {"continuations": entries})
+
+
+def _earlier(path: Path) -> list[dict[str, Any]]:
+    entries = (run_log.read_json(path) or {"continuations": []}).get("continuations")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f"{path} is damaged: it must hold a list of continuations; remove it")
+    return entries
 
 
 def _now() -> str:

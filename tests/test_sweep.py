@@ -1,0 +1,192 @@
+"""Plans: what they mean, how they are refused, what they skip, continue and survive."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bnstudy
+from bnstudy.cli import main
+from bnstudy.sweep import load_plan
+
+TINY = {
+    "preset": "quick",
+    "model.width": 0.05,
+    "training.epochs": 1,
+    "data.train_limit": 40,
+    "data.test_limit": 20,
+}
+
+
+@pytest.fixture
+def write_plan(tmp_path):
+    def write(text, name="plan.yaml"):
+        path = tmp_path / name
+        path.write_text(text if isinstance(text, str) else yaml.safe_dump(text))
+        return path
+
+    return write
+
+
+def test_a_grid_is_every_combination_and_runs_come_after(write_plan):
+    path = write_plan(
+        """
+out: somewhere
+grid:
+  case: [a, c]
+  preset: [quick, [lite, as_posted]]
+  optimizer.learning_rate: [1e-3]
+  seed: [0, 1]
+runs:
+  - {case: b, training.epochs: 2, bn: {momentum: 0.5}, name: mine}
+"""
+    )
+    runs = load_plan(path)
+    assert len(runs) == 9
+    assert runs[0].folder == Path("somewhere/case-a_quick_optimizer.learning_rate=0.001_seed-0")
+    names = [run.folder.name for run in runs]
+    assert "case-c_lite_as_posted_optimizer.learning_rate=0.001_seed-1" in names
+    assert names[-1] == "mine"
+    assert {run.config.optimizer.learning_rate for run in runs[:8]} == {1e-3}
+    assert (runs[-1].config.bn.momentum, runs[-1].config.training.epochs) == (0.5, 2)
+
+
+def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
+    """What the process will be told resolves to what the plan was checked with."""
+    (tmp_path / "own.yaml").write_text("extends: cases/b\nbn: {momentum: 0.7}\n")
+    entries = [
+        {"config": "own.yaml", "data.dir": "a b'c", "seed": 3},
+        {"case": "c", "preset": ["lite", "as_posted"], "bn.debias": True, "data.train_limit": None},
+        {"case": "a", "optimizer": {"name": "sgd", "learning_rate": 0.1}},
+    ]
+    from bnstudy import cli
+
+    for run in load_plan(write_plan({"runs": entries})):
+        options = cli._parser().parse_args(["run", *run.arguments])
+        assert cli._config(options) == run.config
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty"),
+        ("[1]", "must hold keys with values"),
+        ("{}", "plan"),
+        ("out: logs", "needs a grid, or a list of runs"),
+        ("gird: {case: [a]}", "unknown key 'gird'; a plan has out, grid, runs"),
+        ("grid: {case: a}", "must map keys to lists"),
+        ("grid: [a]", "must map keys to lists"),
+        ("runs: {case: a}", "must be a list of mappings"),
+        ("runs: [a]", "must be a list of mappings"),
+        ("out: 3\nruns: [{case: a}]", "out: must be a folder"),
+        ("grid: {case: [a, d]}", "run 2: .*unknown case 'd'; the cases are a, b, c"),
+        ("grid: {case: [a], bn.momentun: [1]}", "run 1: .*did you mean 'bn.momentum'"),
+        ("runs: [{seed: 1}]", "run 1: which case"),
+        ("runs: [{case: a, preset: {}}, {case: a, preset: 3}]", "run 2: preset"),
+        ("runs: [{case: a}, {case: a}]", "two runs would go to logs/case-a_seed-0"),
+        ("runs: [{case: a, name: ../x}]", "name: must name one folder"),
+        ("runs: [{case: a, config: none.yaml}]", "run 1: .*none.yaml"),
+        (
+            f"grid: {{case: [a], seed: {list(range(200))}, training.epochs: {list(range(99))}}}",
+            "at most",
+        ),
+    ],
+)
+def test_a_wrong_plan_is_one_line_and_nothing_is_run(write_plan, capsys, text, says):
+    assert main(["sweep", str(write_plan(text))]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+
+    assert re.search(says, printed.err)
+    assert printed.out == ""
+
+
+PLANS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["a", "case", "quick"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["out", "grid", "runs", "case", "preset", "seed", "name", "config", "bn"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(PLANS)
+def test_any_plan_loads_or_is_refused_in_one_line(plan):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "plan.yaml")
+        path.write_text(yaml.safe_dump(plan))
+        message = ""
+        try:
+            assert load_plan(path)
+        except bnstudy.UserError as error:
+            message = str(error)
+        assert "\n" not in message
+
+
+def sweep(path, *more):
+    command = [sys.executable, "-m", "bnstudy", "sweep", str(path), *more]
+    return subprocess.Popen(
+        command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_one_failing_run_stops_no_other_and_finished_ones_are_skipped(write_plan, tmp_path):
+    wild = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e18, "name": "wild"}
+    runs = [{**TINY, "case": "a", **wild}, {**TINY, "case": "a"}, {**TINY, "case": "c"}]
+    path = write_plan({"out": "out", "runs": runs})
+    process = sweep(path, "--jobs", "2")
+    out, errors = process.communicate(timeout=200)
+    assert process.returncode == 2, errors
+    last = out.splitlines()[-4:]
+    assert last[-1] == "1 failed, 2 finished"
+    assert "wild" in last[0]
+    assert "learning rate 1e+18" in last[0]
+    assert all(" 1/1 " in line for line in last[1:3])
+    folders = [folder for folder in (tmp_path / "out").iterdir() if folder.name != "wild"]
+    times = {folder: (folder / "result.json").stat().st_mtime_ns for folder in folders}
+    assert len(times) == 2
+
+    path = write_plan({"out": "out", "runs": runs[1:]})
+    process = sweep(path)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "epoch" not in out.replace("epochs", "")
+    assert {f: (f / "result.json").stat().st_mtime_ns for f in folders} == times
+
+
+def test_ctrl_c_saves_every_run_and_the_sweep_continues(write_plan, tmp_path):
+    long = {**TINY, "training.epochs": 400, "data.train_limit": 200}
+    path = write_plan({"out": "out", "runs": [{**long, "case": "a"}, {**long, "case": "c"}]})
+    process = sweep(path)
+    for line in process.stdout:
+        if "epoch 2/400" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "saved at step" in out
+    assert out.splitlines()[-1] == "1 interrupted, 1 waiting"
+    assert errors == "bnstudy: every run that was under way is saved; the same command continues\n"
+    (folder,) = (tmp_path / "out").iterdir()
+    assert list((folder / "checkpoints").glob("*.npz"))
+    assert bnstudy.load_log(folder).result is None
