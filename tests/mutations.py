@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 BATCH_NORM = "tests/manual/test_batch_norm.py::test_forward_and_backward"
+CONTINUE = "tests/test_bad_weather.py::test_a_signal_saves_and_stops_and_the_run_continues"
 
 
 class Mutation(NamedTuple):
@@ -136,6 +137,41 @@ MUTATIONS = [
         "dparameters = dlayer + dparameters",
         "dparameters = dparameters + dlayer",
         "tests/manual/test_network.py::test_backward_is_the_chain_rule_over_the_reversed_layers",
+    ),
+    Mutation(
+        "leave the optimizer's state out of the checkpoint",
+        "training.py",
+        "**self.model.statistics, **self.optimizer.state}",
+        "**self.model.statistics}",
+        CONTINUE,
+    ),
+    Mutation(
+        "leave the moving statistics out of the checkpoint",
+        "training.py",
+        "**self.model.statistics, **self.optimizer.state}",
+        "**self.optimizer.state}",
+        CONTINUE,
+    ),
+    Mutation(
+        "begin the epoch again when a run continues",
+        "training.py",
+        "self.batches.epoch(at.epoch, at.step)",
+        "self.batches.epoch(at.epoch)",
+        CONTINUE,
+    ),
+    Mutation(
+        "count the steps of the augmentation from where the run continued",
+        "data/batches.py",
+        "epoch * self.steps + step)",
+        "epoch * self.steps + step - first_step)",
+        CONTINUE,
+    ),
+    Mutation(
+        "write files in place",
+        "run_log.py",
+        'temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")',
+        "temporary = path",
+        "tests/test_bad_weather.py::test_a_real_write_that_fails_leaves_the_old_file",
     ),
 ]
 
