@@ -147,3 +147,33 @@ def test_fusing_changes_no_figure():
     np.testing.assert_allclose(y, plain_y, rtol=1e-12, atol=1e-12)
     dx, _ = layer.backward(dy, (True, fused))
     np.testing.assert_allclose(dx, batch_norm.backward(dy, plain)[0], rtol=1e-10, atol=1e-12)
+
+
+def test_a_constant_channel_has_no_negative_variance_after_correction():
+    """In float32 the corrected variance of a constant is a rounding error of either sign."""
+    options = config(bn__debias=True, bn__epsilon=1e-8, bn__momentum=0.99).bn
+    layer = layers.BatchNorm("bn", IMAGE, (0, 1, 2), options, tf.float32)
+    for _ in range(40):
+        layer.forward(tf.ones([4, *IMAGE]), True)
+        y, _ = layer.forward(tf.ones([4, *IMAGE]) + 1e-6, False)
+        assert np.isfinite(y).all()
+
+
+def test_statistics_under_bfloat16_are_taken_in_float32():
+    """Around 1000, bfloat16 numbers are 4 apart: a mean kept so would be off by up to 2."""
+    layer = layers.BatchNorm("bn", IMAGE, (0, 1, 2), config(bn__momentum=0.0).bn, tf.float32)
+    x = tf.cast(1000 + 30 * tf.cast(images(0), tf.float32), tf.bfloat16)
+    y, _ = layer.forward(x, True)
+    exact = tf.cast(x, tf.float64).numpy()
+    assert y.dtype == tf.bfloat16
+    np.testing.assert_allclose(layer.moving_mean, exact.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(layer.moving_variance, exact.var((0, 1, 2)), rtol=1e-3)
+
+
+def test_the_logits_are_averaged_in_float32():
+    layer = layers.GlobalAveragePool("logits", tf.float32)
+    x = tf.cast(100 + random(3, 8, 8, 10), tf.bfloat16)
+    y, cache = layer.forward(x, True)
+    np.testing.assert_allclose(y, tf.cast(x, tf.float64).numpy().mean((1, 2)), rtol=1e-6)
+    dx, _ = layer.backward(tf.ones_like(y), cache)
+    assert (y.dtype, dx.dtype) == (tf.float32, tf.bfloat16)

@@ -93,11 +93,21 @@ def test_layers_in_order():
 @pytest.mark.parametrize("width", [1.0, 0.25])
 def test_starting_weights_keep_the_scale_of_the_signal_at_any_width(width):
     model = Model(config("a", model__width=width))
-    for number in range(1, 9):
+    for number in range(1, 10):
         w = model.parameters[f"conv{number}/w"].numpy()
         expected = 0.05 if number == 1 else 0.05 / np.sqrt(width)
         assert abs(w.std() / expected - 1) < 5 / np.sqrt(2 * w.size)
         assert abs(w.mean()) < 5 * expected / np.sqrt(w.size)
+
+
+def test_all_cases_start_from_the_same_weights_and_no_two_layers_from_the_same_numbers():
+    cases = [Model(config(case)).parameters for case in "abc"]
+    for number in range(1, 10):
+        for other in cases[1:]:
+            np.testing.assert_array_equal(cases[0][f"conv{number}/w"], other[f"conv{number}/w"])
+    drawn = [cases[0][f"conv{number}/w"].numpy().ravel()[:27] for number in range(1, 10)]
+    scaled = np.round([w / np.abs(w).max() for w in drawn], 4)
+    assert len({tuple(w) for w in scaled}) == 9
 
 
 def test_a_seed_names_the_starting_weights():

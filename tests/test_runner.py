@@ -10,6 +10,7 @@ from helpers import config
 
 import bnstudy
 from bnstudy import checkpoint, runner
+from bnstudy import training as training_module
 from bnstudy.data import load_dataset
 from bnstudy.data.batches import standardizers
 from bnstudy.model import Model
@@ -93,6 +94,42 @@ def test_training_figures_are_means_over_images_not_over_batches():
     assert row["train_accuracy"] == correct.sum() / 106
 
 
+@pytest.mark.parametrize("case", ["a", "c"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
+    told = []
+    make = training_module.make_train_step
+    monkeypatch.setattr(
+        training_module, "make_train_step", lambda *args: told.append(args) or make(*args)
+    )
+    posted = {"data__standardize": "batch_pixels", "training__precision": precision}
+    configured = config(case, **{**SMALL, **posted})
+    dataset = load_dataset(configured.data)
+    training = Training(configured, dataset)
+    ((model, optimizer, gradients),) = told
+    assert gradients == {"a": "autodiff", "c": "manual"}[case]
+    assert model.compute_dtype == getattr(tf, precision)
+    assert ("conv1/w/v_max" in optimizer.state) == (case == "c")
+    rates, step = [], training.train_step
+    training.train_step = lambda x, y, rate: rates.append(rate) or step(x, y, rate)
+    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    row = training.finish_epoch(after_batch=lambda: None)
+    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    assert rates == [3e-4] * 6 + [3e-4 / 1.001] * 6
+    assert row["learning_rate"] == 3e-4
+
+
+def test_test_images_are_standardized_by_the_test_set_under_batch_pixels(tmp_path, monkeypatch):
+    """Not batch by batch: the figures must not depend on how the test set is cut."""
+    configured = config("a", **{**SMALL, "data__standardize": "batch_pixels"})
+    training = Training(configured, load_dataset(configured.data))
+    images, labels = training.dataset.test_images, training.dataset.test_labels
+    whole = training._evaluate(images, labels, 47)
+    parts = training._evaluate(images, labels, 5)
+    assert parts[0] == pytest.approx(whole[0], rel=1e-6)
+    assert parts[1] == whole[1]
+
+
 def test_a_finished_run_is_reported_not_repeated(finished, monkeypatch):
     folder, result = finished
     monkeypatch.setattr(runner, "load_dataset", None)  # would fail if it were called
@@ -101,7 +138,7 @@ def test_a_finished_run_is_reported_not_repeated(finished, monkeypatch):
 
 def test_another_configuration_is_refused_and_the_keys_are_named(finished):
     folder, _ = finished
-    with pytest.raises(bnstudy.UserError, match=r"bn\.momentum: 0\.9 here, 0\.5 there.*--out"):
+    with pytest.raises(bnstudy.UserError, match=r"bn\.momentum: 0\.5 here, 0\.9 there.*--out"):
         bnstudy.run(config(bn__momentum=0.5, **SMALL), folder)
 
 

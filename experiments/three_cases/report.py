@@ -1,11 +1,12 @@
 """Print the table of the three cases and draw their figure, from the published run folders.
 
-    python experiments/three_cases/report.py
+    python experiments/three_cases/report.py [FOLDER]      logs/published/digits unless given
 
 The figures are those of the last epoch: the mean over the seeds, and the range from the smallest to
 the largest.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,19 @@ import numpy as np
 import bnstudy
 from bnstudy.plots import plot_comparison
 
-PUBLISHED = Path(__file__).parents[2] / "logs" / "published"
+DIGITS = Path(__file__).parents[2] / "logs" / "published" / "digits"
 COLUMNS = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")
 
 
-def folders(name: str) -> list[Path]:
-    """Return the run folders below logs/published/NAME."""
-    return sorted(path.parent for path in (PUBLISHED / name).glob("*/result.json"))
+def folders(place: Path) -> list[Path]:
+    """Return the finished run folders in a folder."""
+    return sorted(path.parent for path in place.glob("*/result.json"))
 
 
-def table(name: str) -> str:
-    """Return the results of logs/published/NAME as a Markdown table, a row per case."""
+def table(place: Path) -> str:
+    """Return the results of the runs in a folder as a Markdown table, a row per case."""
     results: dict[str, list[dict]] = {}
-    for folder in folders(name):
+    for folder in folders(place):
         result = bnstudy.load_log(folder).result
         results.setdefault(result["case"], []).append(result)
     rows = [
@@ -43,5 +44,6 @@ def _mean_and_range(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    print(table("digits"))
-    print(plot_comparison(folders("digits"), PUBLISHED / "digits" / "comparison.png"))
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DIGITS
+    print(table(place))
+    print(plot_comparison(folders(place), place / "comparison.png"))

@@ -21,12 +21,24 @@ examples:
   bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
 """
 
+PLAN = """\
+a plan:
+  out: logs/rates                 where the run folders go, from the current folder [logs]
+  grid:                           every combination
+    case: [a, b]
+    preset: [lite]
+    seed: [0, 1, 2]
+    optimizer.learning_rate: [3.0e-4, 3.0e-3]
+  runs:                           and any others
+    - {case: c, preset: [lite, as_posted], name: as-posted}
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
     def error(self, message: str):
-        raise UserError(f"{message} (see {self.prog} --help)")
+        raise UserError(f"{message} (see bnstudy --help, or bnstudy COMMAND --help)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,7 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", metavar="FILE", type=Path, help="one picture of all [comparison.png]")
     add("--reference", action="store_true", help="add the author's own curves of 2018")
 
-    sweep = commands.add_parser("sweep", help="many runs from one YAML plan")
+    sweep = commands.add_parser(
+        "sweep",
+        help="many runs from one YAML plan",
+        epilog=PLAN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     sweep.set_defaults(function=_sweep)
     sweep.add_argument("plan", metavar="PLAN.yaml", type=Path)
     sweep.add_argument("--jobs", metavar="N", type=int, default=1, help="processes at once [1]")
@@ -97,12 +114,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from bnstudy.run_folder import finished
+
     config = _config(options)
     folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
-    result = bnstudy.run(config, folder, fresh=options.fresh)
+    result = None if options.fresh else finished(folder, config)  # before TensorFlow is imported
+    again = "" if result is None else "finished already, "
+    result = result or bnstudy.run(config, folder, fresh=options.fresh)
     print(
-        f"{folder}: test accuracy {result['test_accuracy']:.4f} after {result['epochs']} epochs; "
-        f"see {folder / 'test.png'}"
+        f"{folder}: {again}test accuracy {result['test_accuracy']:.4f} in epoch "
+        f"{result['epochs']}; see {folder / 'test.png'}"
     )
     return 0
 

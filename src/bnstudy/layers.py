@@ -160,6 +160,7 @@ class BatchNorm(Layer):
             momentum, init = self.options.momentum, self.options.moving_variance_init
             mean = batch_norm.debias(mean, 0.0, momentum, self.updates)
             variance = batch_norm.debias(variance, init, momentum, self.updates)
+            variance = tf.maximum(variance, 0)  # rounding can leave a constant channel below zero
         return _fused_inference(
             x, self.gamma, self.beta, mean, variance, self.axes, self.options.epsilon
         )

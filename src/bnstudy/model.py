@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy import layers
-from bnstudy.data.batches import WEIGHTS, generator
+from bnstudy.data.batches import WEIGHTS, philox
 from bnstudy.manual import network
 
 IMAGE_SHAPE = (32, 32, 3)
@@ -17,7 +17,10 @@ CLASSES = 10
 
 
 class Row(NamedTuple):
-    """One convolution; ELU follows, then batch norm and 2 x 2 average pooling where `pool`."""
+    """One convolution and its ELU; then, where `pool`, 2 x 2 average pooling.
+
+    Batch norm stands before the pools, or between every convolution and its ELU (`bn.placement`).
+    """
 
     kernel: int  # side of the square kernel
     channels: int  # of the output, at width 1
@@ -134,7 +137,8 @@ def initial_weights(config, number: int, shape: tuple[int, ...]) -> np.ndarray:
     stddev = config.model.weight_stddev
     if number > 1:
         stddev /= math.sqrt(config.model.width)
-    return stddev * generator(config.seed, WEIGHTS, number).standard_normal(shape)
+    numbers = np.random.Generator(philox(config.seed, WEIGHTS, number))
+    return stddev * numbers.standard_normal(shape)
 
 
 def _named(all_layers: list[layers.Layer], kind: str) -> dict[str, tf.Variable]:

@@ -20,7 +20,7 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.zeros([])  # starts the devices
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(terminal, held.read())
             raise

@@ -22,13 +22,18 @@ LOCK, HOLDER = ".lock", ".lock.json"
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:
     """Return the result of a run that has finished, without writing anything; else None.
 
+    Args:
+        folder: the run folder, which need not exist.
+        config: of the run.
+
     Raises:
         UserError: the folder was made by another configuration, or is damaged.
 
     """
+    if (folder / "config.yaml").exists():
+        _check_same(folder, config)
     if not (folder / "result.json").exists():
         return None
-    _check_same(folder, config)
     return run_log.load_log(folder).result
 
 
@@ -116,7 +121,7 @@ def _claim(folder: Path, config: Config) -> None:
 
 
 def _check_same(folder: Path, config: Config) -> None:
-    different = differences(load_config(file=folder / "config.yaml"), config)
+    different = differences(config, load_config(file=folder / "config.yaml"))
     if different:
         raise UserError(
             f"{folder} was made by another configuration ({'; '.join(different)}); "

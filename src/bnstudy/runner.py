@@ -48,8 +48,11 @@ def run(
     try:
         if not fresh and (result := run_folder.finished(folder, config)) is not None:
             return result
+        if tf.config.list_physical_devices("GPU"):  # a CPU is deterministic without
+            tf.config.experimental.enable_op_determinism()
+        dataset = load_dataset(config.data)  # first: without data, no folder is made
         with interrupts.listening() as stop, run_folder.opened(folder, config, fresh=fresh):
-            return _run(config, folder, list(command) or sys.argv, stop)
+            return _run(Training(config, dataset), folder, list(command) or sys.argv, stop)
     except OSError as error:
         where = error.filename or folder
         raise UserError(
@@ -63,11 +66,9 @@ def run(
         ) from error
 
 
-def _run(config: Config, folder: Path, command: list[str], stop: StopRequest) -> dict[str, Any]:
+def _run(training: Training, folder: Path, command: list[str], stop: StopRequest) -> dict[str, Any]:
     """Train in a folder that this process holds."""
-    if tf.config.list_physical_devices("GPU"):  # a CPU is deterministic without
-        tf.config.experimental.enable_op_determinism()
-    training = Training(config, load_dataset(config.data))
+    config = training.config
     training.restore(folder / "checkpoints")
     run_log.write_metrics(folder, training.position.rows)
     copies = 2 if config.data.augment else 1

@@ -1,6 +1,6 @@
 """Many runs from one YAML plan, each in a process of its own: skipped, continued or begun.
 
-    out: logs/rates                      # where the run folders go; logs unless given
+    out: logs/rates                      # where the run folders go, from the current folder [logs]
     grid:                                # every combination
       case: [a, b]
       preset: [lite]

@@ -83,20 +83,22 @@ class Training:
             UserError: the cost is not finite.
 
         """
-        at, before = self.position, time.monotonic()
-        progress.start_epoch(at.epoch + 1, at.images)
-        for images, labels in self.batches.epoch(at.epoch, at.step):
+        position, before = self.position, time.monotonic()
+        progress.start_epoch(position.epoch + 1, position.images)
+        for images, labels in self.batches.epoch(position.epoch, position.step):
             cost, correct = self.train_step(images, labels, self.rate)
             count = len(labels)
-            at.cost_sum += float(cost) * count
-            at.correct += int(correct)
-            at.images += count
-            at.step += 1
+            position.cost_sum += float(cost) * count
+            position.correct += int(correct)
+            position.images += count
+            position.step += 1
             now = time.monotonic()
-            at.seconds, before = at.seconds + now - before, now
-            if not math.isfinite(at.cost_sum):
+            position.seconds, before = position.seconds + now - before, now
+            if not math.isfinite(position.cost_sum):
                 raise self.diverged(f"the cost became {float(cost)}")
-            progress.update(count, at.cost_sum / at.images, at.correct / at.images)
+            progress.update(
+                count, position.cost_sum / position.images, position.correct / position.images
+            )
             after_step()
 
     def finish_epoch(self, after_batch: Callable[[], None]) -> dict[str, Any]:
@@ -112,23 +114,23 @@ class Training:
             UserError: the cost is not finite.
 
         """
-        at, start = self.position, time.monotonic()
+        position, start = self.position, time.monotonic()
         images, labels = self.dataset.test_images, self.dataset.test_labels
         test_cost, test_accuracy = self._evaluate(images, labels, after_batch=after_batch)
         if not math.isfinite(test_cost):
             raise self.diverged(f"the test cost became {test_cost}")
         row = {
-            "epoch": at.epoch + 1,
+            "epoch": position.epoch + 1,
             "learning_rate": self.rate,
-            "images": at.images + (at.rows[-1]["images"] if at.rows else 0),
-            "train_cost": at.cost_sum / at.images,
-            "train_accuracy": at.correct / at.images,
+            "images": position.images + (position.rows[-1]["images"] if position.rows else 0),
+            "train_cost": position.cost_sum / position.images,
+            "train_accuracy": position.correct / position.images,
             "test_cost": test_cost,
             "test_accuracy": test_accuracy,
-            "train_seconds": round(at.seconds, 3),
+            "train_seconds": round(position.seconds, 3),
             "test_seconds": round(time.monotonic() - start, 3),
         }
-        self.position = Position(epoch=at.epoch + 1, rows=[*at.rows, row])
+        self.position = Position(epoch=position.epoch + 1, rows=[*position.rows, row])
         return row
 
     def save(self, folder: Path) -> None:
@@ -175,10 +177,13 @@ class Training:
 
     def diverged(self, what: str) -> UserError:
         """Say where the run broke down and what to try."""
-        at = self.position
+        position, tries = self.position, ["a smaller optimizer.learning_rate"]
+        if self.config.model.batch_norm == "none":
+            tries.append("model.batch_norm=custom")
+        if self.config.training.precision != "float32":
+            tries.append("training.precision=float32")
         return UserError(
-            f"{what} at step {self.step} (epoch {at.epoch + 1}, step {at.step} of "
-            f"{self.batches.steps}), learning rate {self.rate:.4g}; the log and the last good "
-            "checkpoint are kept; try a smaller optimizer.learning_rate, model.batch_norm=custom "
-            "or training.precision=float32"
+            f"{what} at step {self.step} (epoch {position.epoch + 1}, step {position.step} of "
+            f"{self.batches.steps}), learning rate {self.rate:.4g}; what was saved is whole; "
+            f"in a new folder, try {' or '.join(tries)}"
         )

@@ -16,6 +16,7 @@ from bnstudy.data.batches import (
     standardizers,
     transform,
 )
+from bnstudy.errors import UserError
 
 
 @pytest.fixture
@@ -62,6 +63,66 @@ def test_a_seed_names_the_batches(dataset):
     np.testing.assert_array_equal(batch(5, 1, 2), batch(5, 1, 2))
     for other in (batch(6, 1, 2), batch(5, 0, 2), batch(5, 1, 3)):
         assert not np.array_equal(batch(5, 1, 2), other)
+
+
+def test_every_epoch_and_seed_has_an_order_of_its_own():
+    orders = {epoch_order(seed, epoch, 50).tobytes() for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+    first = [epoch_order(0, epoch, 10)[0] for epoch in range(2000)]
+    counts = np.bincount(first, minlength=10)
+    assert (np.abs(counts - 200) < 5 * math.sqrt(2000 * 0.1 * 0.9)).all()  # uniform
+
+
+def test_the_order_is_pinned():
+    """It may not change with NumPy, or a run could not be continued after an update."""
+    assert list(epoch_order(3, 2, 12)) == [6, 0, 2, 8, 11, 10, 4, 1, 9, 3, 7, 5]
+
+
+def test_every_step_of_a_run_augments_in_its_own_way(dataset, monkeypatch):
+    seen = []
+
+    def spy(images, seed, step):
+        tf.py_function(lambda s: seen.append(int(s)), [step], [])
+        return images
+
+    monkeypatch.setattr("bnstudy.data.batches.augment", spy)
+    batches = batches_of(dataset)
+    for epoch in range(3):
+        list(batches.epoch(epoch))
+    assert seen == list(range(15))
+
+
+def test_the_distortions_are_drawn_independently_and_within_their_ranges(monkeypatch):
+    """From what `augment` asks of `transform`, over many images."""
+    asked = []
+    monkeypatch.setattr("bnstudy.data.batches.transform", lambda *a: asked.append(a) or a[0])
+    augment(tf.zeros([40_000, 32, 32, 3]), seed=1, step=2)
+    shift, angle, scale = (t.numpy() for t in asked[0][1:])
+    drawn = np.column_stack([shift / 6.4, angle / math.radians(25), (scale - 1) / 0.2])
+    moved = np.column_stack([shift[:, 0] != 0, angle != 0, scale[:, 0] != 1])
+    assert np.abs(moved.mean(0) - 0.1).max() < 5 * math.sqrt(0.09 / 40_000)
+    assert np.abs(drawn).max(0) == pytest.approx(1, abs=0.02)
+    assert np.abs(drawn).max() <= 1 + 1e-6
+    both = moved[:, :, None] & moved[:, None, :]
+    assert np.abs(both.mean(0)[np.triu_indices(3, 1)] - 0.01).max() < 5 * math.sqrt(0.01 / 40_000)
+    for i, j in [(0, 1), (3, 4), (0, 3), (0, 2), (2, 3), (1, 4), (1, 2), (2, 4)]:
+        pair = drawn[(drawn[:, i] != 0) & (drawn[:, j] != 0)]
+        assert abs(np.corrcoef(pair.T)[0, 1]) < 5 / math.sqrt(len(pair)), (i, j)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model__batch_norm": "custom", "bn__axes": "activation"},
+        {"model__batch_norm": "none", "data__standardize": "batch_pixels"},
+    ],
+)
+def test_a_last_batch_of_one_image_is_refused_where_it_has_no_variance(dataset, changes):
+    small = {"data__augment": False, "training__batch_size": 11, **changes}  # 23 = 2 * 11 + 1
+    with pytest.raises(UserError, match="leaves a last batch of one image"):
+        batches_of(dataset, **small)
+    batches_of(dataset, **{**small, "training__batch_size": 7})
+    batches_of(dataset, data__augment=False, training__batch_size=11)  # N, H, W: no harm
 
 
 def test_an_epoch_can_be_entered_at_any_step(dataset):

@@ -135,3 +135,10 @@ def test_the_defaults_are_those_of_the_paper():
 def test_an_unknown_variant_is_refused():
     with pytest.raises(ValueError, match="optax"):
         descend(learning_rate=0.1, variant="optax")
+
+
+def test_the_corrections_are_exact_in_any_precision():
+    for dtype in (tf.float32, tf.bfloat16):
+        one, two = adam.corrections(tf.constant(1, tf.int64), 0.9, 0.9999, dtype)
+        assert float(one) == pytest.approx(0.1, rel=1e-7 if dtype == tf.float32 else 4e-3)
+        assert float(two) == pytest.approx(1e-4, rel=1e-7 if dtype == tf.float32 else 4e-3)

@@ -216,3 +216,49 @@ def test_debias_of_a_constant_is_that_constant_from_the_first_step_on():
 def test_debias_before_the_first_step_changes_nothing():
     moving = tf.constant([0.0, 3.0], tf.float64)
     np.testing.assert_array_equal(batch_norm.debias(moving, 0.0, 0.99, tf.constant(0)), moving)
+
+
+def test_axes_may_be_negative_and_inputs_numpy_arrays():
+    x, gamma, beta, dy = data((0, 2))
+    y, cache = batch_norm.forward(x, gamma, beta, (0, 2), EPSILON)
+    other, other_cache = batch_norm.forward(
+        x.numpy(), gamma.numpy(), beta.numpy(), [-2, 0], EPSILON
+    )
+    np.testing.assert_array_equal(y, other)
+    for one, two in zip(
+        batch_norm.backward(dy, cache), batch_norm.backward(dy, other_cache), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+    fixed = (random(3, 6, seed=5), random(3, 6, seed=6) ** 2)
+    y, _ = batch_norm.inference_forward(x, gamma, beta, *fixed, (0, 2), EPSILON)
+    other, _ = batch_norm.inference_forward(x, gamma, beta, *fixed, (-4, -2), EPSILON)
+    np.testing.assert_array_equal(y, other)
+
+
+def test_parameters_that_do_not_fit_are_refused():
+    x, gamma, beta, _ = data((0, 2))  # [3, 6]
+    with pytest.raises(ValueError, match=r"gamma has shape \[6, 3\].*must have \[3, 6\]"):
+        batch_norm.forward(x, tf.transpose(gamma), beta, (0, 2), EPSILON)
+    with pytest.raises(ValueError, match="beta has shape"):
+        batch_norm.inference_forward(x, gamma, beta[0], gamma, gamma, (0, 2), EPSILON)
+    with pytest.raises(ValueError, match="axes must name"):
+        batch_norm.forward(x, gamma, beta, (), EPSILON)
+
+
+@pytest.mark.parametrize(
+    ("x_dtype", "gamma_dtype"),
+    [("float64", "float32"), ("float32", "float64"), ("bfloat16", "bfloat16"), ("float16",) * 2],
+)
+def test_dtypes_that_would_lose_precision_are_refused(x_dtype, gamma_dtype):
+    x, gamma, beta, _ = data((0, 1, 2))
+    gamma, beta = tf.cast(gamma, gamma_dtype), tf.cast(beta, gamma_dtype)
+    with pytest.raises(ValueError, match=f"x is {x_dtype} and gamma {gamma_dtype}"):
+        batch_norm.forward(tf.cast(x, x_dtype), gamma, beta, (0, 1, 2), EPSILON)
+
+
+def test_debias_keeps_the_precision_of_float32():
+    """1 - 0.9999 in float32 would be off by 1.7e-4."""
+    moving = tf.constant(3 - 2 * 0.9999, tf.float32)  # one step from 1 towards 3
+    corrected = batch_norm.debias(moving, 1.0, 0.9999, tf.constant(1))
+    spacing = 1.2e-7 / (1 - 0.9999)  # what the rounding of `moving` itself amounts to
+    np.testing.assert_allclose(corrected, 3.0, atol=spacing)

@@ -97,3 +97,14 @@ def test_wrong_input_is_refused():
         conv2d.forward(random(N, H, W, 6), random(A, B, C, O))
     with pytest.raises(ValueError, match="SAME"):
         conv2d.forward(random(N, H, W, C), random(A, B, C, O), padding="same")
+
+
+def test_numpy_strides_and_images_of_unknown_size():
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, C], tf.float64)])
+    def both(x):
+        w = random(A, B, C, O)
+        y, cache = conv2d.forward(x, w, tuple(np.array([2, 1])), ((1, 2), (0, 3)))
+        return conv2d.backward(y, cache)
+
+    dx, _ = both(random(N, H, W, C))
+    assert dx.shape == (N, H, W, C)

@@ -1,6 +1,7 @@
 """Softmax cross-entropy against its definition and its derivatives."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from helpers import assert_gradients_match, random
 
@@ -50,3 +51,14 @@ def test_large_logits_neither_overflow_nor_lose_the_gradient():
     cost, cache = softmax_cross_entropy.forward(logits, tf.constant([1]))
     np.testing.assert_allclose(cost, 2e4)
     np.testing.assert_allclose(softmax_cross_entropy.backward(1.0, cache), [[1, -1, 0]])
+
+
+def test_labels_of_any_integer_type_and_of_no_other_shape():
+    cost, cache = softmax_cross_entropy.forward(LOGITS, LABELS)
+    same, other = softmax_cross_entropy.forward(LOGITS, np.array(LABELS, np.uint8))
+    assert float(cost) == float(same)
+    np.testing.assert_array_equal(
+        softmax_cross_entropy.backward(1.0, cache), softmax_cross_entropy.backward(1.0, other)
+    )
+    with pytest.raises(ValueError, match=r"one integer per row"):
+        softmax_cross_entropy.forward(LOGITS, LABELS[:, None])

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy.data import Dataset
+from bnstudy.errors import UserError
 
-SHUFFLE, WEIGHTS = 0, 1  # the purposes that `generator` serves
+SHUFFLE, WEIGHTS = 0, 1  # the purposes that `philox` serves
 
 PROBABILITY = 0.1  # of each of the three: translation, rotation, scaling
 TRANSLATION = 0.2  # at most, as a fraction of the side, in each direction
@@ -23,8 +24,8 @@ ROTATION = math.radians(25)  # at most, either way
 SCALE = (0.8, 1.2)  # drawn for each direction
 
 
-def generator(seed: int, stream: int, index: int) -> np.random.Generator:
-    """Make the random generator of one purpose: a counter-based one (Philox), without a past.
+def philox(seed: int, stream: int, index: int) -> np.random.Philox:
+    """Make the random numbers of one purpose: counter-based (Philox), without a past.
 
     Args:
         seed: of the run.
@@ -32,12 +33,15 @@ def generator(seed: int, stream: int, index: int) -> np.random.Generator:
         index: the epoch, or the number of a layer.
 
     """
-    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index]))
+    return np.random.Philox(key=[seed, stream], counter=[0, 0, 0, index])
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """Shuffle: the order in which epoch `epoch` (from 0) shows `count` images, int64 [count]."""
-    return generator(seed, SHUFFLE, epoch).permutation(count)
+    """Shuffle: the order in which epoch `epoch` (from 0) shows `count` images, int64 [count].
+
+    Sorts raw 64-bit numbers, which NumPy promises never to change; its `permutation` may.
+    """
+    return np.argsort(philox(seed, SHUFFLE, epoch).random_raw(count), kind="stable")
 
 
 def augment(images: tf.Tensor, seed: int, step: int | tf.Tensor) -> tf.Tensor:
@@ -45,7 +49,7 @@ def augment(images: tf.Tensor, seed: int, step: int | tf.Tensor) -> tf.Tensor:
 
     An output pixel at p (from the centre) is read, bilinearly, from the flipped input at
 
-        R(-angle) diag(1/s_x, 1/s_y) (p - shift)
+        diag(1/s_x, 1/s_y) R(-angle) (p - shift)
 
     and is black outside. Each of the three happens with probability 0.1: shift within 20 % of the
     side, angle within 25 degrees, s_x and s_y within 0.8 to 1.2.
@@ -174,6 +178,9 @@ class TrainingBatches:
     Attributes:
         steps: number of batches in an epoch.
 
+    Raises:
+        UserError: the last batch would be one image, where statistics are taken over images alone.
+
     """
 
     def __init__(self, config, dataset: Dataset, standardize: Callable):
@@ -181,6 +188,7 @@ class TrainingBatches:
         self._originals = config.training.batch_size // (2 if self._augment else 1)
         self._images, self._labels = tf.constant(dataset.train_images), dataset.train_labels
         self._standardize = standardize
+        _refuse_a_batch_of_one(config, len(dataset.train_labels) % config.training.batch_size)
         self.steps = math.ceil(len(dataset.train_labels) / self._originals)
 
     def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
@@ -203,3 +211,18 @@ class TrainingBatches:
             return self._standardize(x), y
 
         return tf.data.Dataset.range(first_step, self.steps).map(batch).prefetch(2)
+
+
+def _refuse_a_batch_of_one(config, last: int) -> None:
+    """One image has no variance over images: x_hat would be 0 and the moving variance shrink."""
+    over_images = config.model.batch_norm != "none" and config.bn.axes == "activation"
+    if (
+        last == 1
+        and not config.data.augment
+        and (over_images or config.data.standardize == "batch_pixels")
+    ):
+        raise UserError(
+            f"training.batch_size {config.training.batch_size} leaves a last batch of one image, "
+            "which has no variance of its own (bn.axes activation, data.standardize batch_pixels); "
+            "choose another training.batch_size or data.train_limit"
+        )

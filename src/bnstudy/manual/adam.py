@@ -94,6 +94,8 @@ def corrections(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Compute 1 - beta_1^t and 1 - beta_2^t, the share of m and v that is not their zero start.
 
+    In float64 before the cast: in a lower precision a beta near 1 would round to 1.
+
     Args:
         step: t >= 1.
         beta_1: weight of the old m.
@@ -104,5 +106,5 @@ def corrections(
         Two scalars.
 
     """
-    t = tf.cast(step, dtype)
-    return 1 - beta_1**t, 1 - beta_2**t
+    t = tf.cast(step, tf.float64)
+    return tf.cast(1 - beta_1**t, dtype), tf.cast(1 - beta_2**t, dtype)

@@ -4,7 +4,7 @@ Every function works with any set of `axes`: (0, 1, 2) takes one mean and one va
 over m = N H W values; (0,) one per pixel and channel, over m = N values. gamma, beta and the moving
 statistics have the shape of x without those axes.
 
-Under bfloat16, x and y are bfloat16 and everything between is computed in gamma's dtype (float32).
+x and y may be bfloat16; everything between is computed in gamma's dtype, float32 or float64.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,11 @@ def forward(
     Returns:
         y, the shape and dtype of x, and the cache for `backward`.
 
+    Raises:
+        ValueError: gamma or beta has another shape, or a dtype that would lose precision.
+
     """
+    x, gamma, beta, axes = _checked(x, gamma, beta, axes)
     dtype, x = x.dtype, tf.cast(x, gamma.dtype)
     m = _group_size(x, gamma)
     mean = _sum(x, axes) / m  # (10)
@@ -112,7 +116,11 @@ def inference_forward(
     Returns:
         y, the shape and dtype of x, and the cache for `inference_backward`.
 
+    Raises:
+        ValueError: as `forward`.
+
     """
+    x, gamma, beta, axes = _checked(x, gamma, beta, axes)
     shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
     dtype, x = x.dtype, tf.cast(x, gamma.dtype)
     inverse_stddev = tf.math.rsqrt(tf.reshape(moving_variance, shape) + epsilon)
@@ -173,9 +181,34 @@ def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tenso
         The weighted mean of the batches seen so far, or `moving` itself where t = 0.
 
     """
-    left = momentum ** tf.cast(updates, moving.dtype)  # of the start
-    seen = tf.where(updates > 0, 1 - left, 1)
-    return tf.where(updates > 0, (moving - left * initial) / seen, moving)  # (21)
+    left = momentum ** tf.cast(updates, tf.float64)  # of the start; float32 would round 1 - left
+    seen = tf.cast(tf.where(updates > 0, 1 - left, 1), moving.dtype)
+    corrected = (moving - tf.cast(left * initial, moving.dtype)) / seen  # (21)
+    return tf.where(updates > 0, corrected, moving)
+
+
+def _checked(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...]]:
+    """Return tensors, and the axes counted from the front; refuse parameters that do not fit."""
+    x, gamma, beta = (tf.convert_to_tensor(t) for t in (x, gamma, beta))
+    if not axes:
+        raise ValueError("axes must name the axes that share a statistic, such as (0, 1, 2)")
+    axes = tuple(sorted(axis % len(x.shape) for axis in axes))
+    group = [size for axis, size in enumerate(x.shape) if axis not in axes]
+    for name, parameter in (("gamma", gamma), ("beta", beta)):
+        if list(parameter.shape) != group:  # a reshape would scramble it without a word
+            raise ValueError(
+                f"{name} has shape {list(parameter.shape)}; over axes {axes} of x with shape "
+                f"{list(x.shape)}, it must have {group}"
+            )
+    wide = gamma.dtype in (tf.float32, tf.float64)
+    if not wide or x.dtype not in (gamma.dtype, tf.bfloat16, tf.float16):
+        raise ValueError(
+            f"x is {x.dtype.name} and gamma {gamma.dtype.name}; give both the same of float32 and "
+            "float64, or a half-precision x and a float32 gamma"
+        )
+    return x, gamma, beta, axes
 
 
 def _sum(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
@@ -200,6 +233,7 @@ def _per_group(parameter: tf.Tensor, statistic: tf.Tensor) -> tf.Tensor:
 def _axes_of(statistic: tf.Tensor) -> list[int]:
     """Find the axes of a statistic: it has length 1 along them.
 
-    An axis along which x itself has length 1 is found too, which changes no sum and no mean.
+    The cache cannot simply hold the axes: what a compiled function returns is tensors. An axis
+    along which x itself has length 1 is found too, which changes no sum and no mean.
     """
     return [axis for axis, size in enumerate(statistic.shape) if size == 1]

@@ -40,9 +40,10 @@ def forward(
         ValueError: x and w disagree about C, or the padding is none of the above.
 
     """
+    x, w = tf.convert_to_tensor(x), tf.convert_to_tensor(w)
     if x.shape[-1] != w.shape[2]:  # TensorFlow would take 2 C channels for a grouped convolution
         raise ValueError(f"x has {x.shape[-1]} channels, but w {w.shape} expects {w.shape[2]}")
-    down, right = (stride, stride) if isinstance(stride, int) else stride
+    down, right = stride if isinstance(stride, Sequence) else (stride, stride)
     margins = ((0, 0), (0, 0))
     if not isinstance(padding, str):
         (top, bottom), (left, right_margin) = padding
@@ -50,7 +51,7 @@ def forward(
         x = tf.pad(x, [(0, 0), *margins, (0, 0)])
     elif padding not in ("SAME", "VALID"):
         raise ValueError(f'padding is "SAME", "VALID" or ((t, b), (l, r)), not {padding!r}')
-    strides = [1, down, right, 1]
+    strides = [1, int(down), int(right), 1]
     y = tf.nn.conv2d(x, w, strides, padding)  # (1)
     return y, Cache(x, w, strides, padding, margins)
 
@@ -79,5 +80,5 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor]:
     dx = tf.raw_ops.Conv2DBackpropInput(  # (3)
         input_sizes=tf.shape(x), filter=w, out_backprop=dy, strides=strides, padding=padding
     )
-    height, width = x.shape[1], x.shape[2]
+    height, width = tf.shape(x)[1], tf.shape(x)[2]
     return dx[:, top : height - bottom, left : width - right, :], dw

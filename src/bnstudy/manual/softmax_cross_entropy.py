@@ -25,7 +25,13 @@ def forward(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Cache]:
     Returns:
         The cost, a scalar, and the cache for `backward`.
 
+    Raises:
+        ValueError: labels are not one integer per row.
+
     """
+    labels = tf.cast(labels, tf.int64)
+    if len(labels.shape) != 1:
+        raise ValueError(f"labels have shape {labels.shape}, must have one integer per row: [N]")
     log_p = log_probabilities(logits)  # (22)
     cost = -tf.reduce_mean(tf.gather(log_p, labels, axis=1, batch_dims=1))  # (23)
     return cost, Cache(tf.exp(log_p), labels)
