@@ -113,8 +113,8 @@ MUTATIONS = [
     Mutation(
         "average the training cost over unequal batches",
         "training.py",
-        "at.cost_sum += float(cost) * count",
-        "at.cost_sum += float(cost) * 106 / 6",
+        "position.cost_sum += float(cost) * count",
+        "position.cost_sum += float(cost) * 106 / 6",
         "tests/test_runner.py::test_training_figures_are_means_over_images_not_over_batches",
     ),
     Mutation(
@@ -155,8 +155,8 @@ MUTATIONS = [
     Mutation(
         "begin the epoch again when a run continues",
         "training.py",
-        "self.batches.epoch(at.epoch, at.step)",
-        "self.batches.epoch(at.epoch)",
+        "self.batches.epoch(position.epoch, position.step)",
+        "self.batches.epoch(position.epoch)",
         CONTINUE,
     ),
     Mutation(

@@ -169,12 +169,24 @@ def _finish(axes: Axes, quantity: str, spans: list[np.ndarray]) -> None:
     )
     axes.set_xlabel("epoch")
     axes.set_ylabel(QUANTITIES[quantity])
+    if quantity == "cost" and _spans_decades(axes):
+        axes.set_yscale("log")
+        axes.set_ylabel("cost (nats, log scale)")
+        axes.yaxis.set_major_formatter("{x:g}")
+        return
     # No tick may stand at an accuracy above 1 or below 0, or at a negative cost.
     bottom, top = axes.get_ylim()
     if quantity == "accuracy" and top > 1:
         axes.set_ylim(top=1 + 0.02 * (1 - max(bottom, 0)))
     if bottom < 0:
         axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
+
+
+def _spans_decades(axes: Axes) -> bool:
+    """Whether a linear axis would squash most of the lines: they span a factor of 30 or more."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines])
+    values = values[np.isfinite(values)]
+    return bool(len(values)) and 0 < 30 * values.min() < values.max()
 
 
 def _name_last(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
