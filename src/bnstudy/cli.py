@@ -114,9 +114,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from bnstudy.run_folder import finished
-
     config = _config(options)
+    from bnstudy.run_folder import finished  # imports NumPy: not for a wrong argument
+
     folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
     result = None if options.fresh else finished(folder, config)  # before TensorFlow is imported
     again = "" if result is None else "finished already, "
