@@ -19,7 +19,7 @@ import bnstudy
 from bnstudy import checkpoint, run_log, runner, training
 from bnstudy.cli import main
 from bnstudy.interrupts import Interrupted
-from bnstudy.run_folder import HOLDER
+from bnstudy.run_folder import holder_of
 
 CONFIG = small_config("c", "float32", "manual")  # 7 steps an epoch, 3 epochs
 
@@ -115,7 +115,7 @@ import bnstudy
 from bnstudy import training
 def stuck(self, *args):
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(0.1)
+    time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGINT)
     print("still here")
 training.Training.save = stuck
@@ -146,7 +146,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_folder(tmp_path, cap
     finally:
         process.kill()
         process.communicate()
-    assert (tmp_path / "run" / HOLDER).exists()  # the dead left its note; its lock is gone
+    assert holder_of(tmp_path / "run").exists()  # the dead left its note; its lock is gone
     assert "killed" not in (tmp_path / "run" / "environment.json").read_text()
 
 
@@ -199,7 +199,7 @@ def test_a_place_where_no_folder_can_be_made(tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert main(["run", "--case", "c", "--preset", "quick", "--out", f"{tmp_path}/file/run"]) == 2
     error = capsys.readouterr().err
-    assert "Not a directory" in error
+    assert f"{tmp_path}/file" in error
     assert error.count("\n") == 1
 
 
@@ -305,9 +305,47 @@ def test_a_checkpoint_of_another_network_is_refused(undisturbed, tmp_path):
     checkpoint.save(folder / "checkpoints", 99, arrays, progress)
     with pytest.raises(bnstudy.UserError, match="of another network or version"):
         bnstudy.run(CONFIG, folder)
-    checkpoint.save(folder / "checkpoints", 100, arrays, {"epoch": 1})
+    checkpoint.save(folder / "checkpoints", 100, arrays, {"of": progress["of"], "epoch": 1})
     with pytest.raises(bnstudy.UserError, match="of another network or version"):
         bnstudy.run(CONFIG, folder)
+    checkpoint.save(folder / "checkpoints", 101, arrays, {"epoch": 1})
+    with pytest.raises(bnstudy.UserError, match="of another configuration, other images"):
+        bnstudy.run(CONFIG, folder)
+
+
+def test_a_checkpoint_under_an_edited_configuration_is_refused(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    (folder / "result.json").unlink()
+    other = small_config("c", "float32", "manual", seed=7)
+    (folder / "config.yaml").write_text(other.to_yaml())
+    with pytest.raises(bnstudy.UserError, match="of another configuration, other images"):
+        bnstudy.run(other, folder)
+
+
+def test_other_images_under_the_same_name_are_refused(undisturbed, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    (folder / "result.json").unlink()
+    load = runner.load_dataset
+
+    def changed(options):
+        dataset = load(options)
+        dataset.test_images[3, 4, 5, 0] ^= 1
+        return dataset
+
+    monkeypatch.setattr(runner, "load_dataset", changed)
+    with pytest.raises(bnstudy.UserError, match="of another configuration, other images"):
+        bnstudy.run(CONFIG, folder)
+
+
+def test_fresh_leaves_a_folder_that_is_no_run_alone(tmp_path):
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("precious")
+    with pytest.raises(bnstudy.UserError, match="holds other files"):
+        bnstudy.run(CONFIG, folder, fresh=True)
+    assert (folder / "thesis.tex").read_text() == "precious"
 
 
 def test_checkpoints_are_two_and_readable_by_numpy_alone(undisturbed):

@@ -39,6 +39,32 @@ def test_the_last_two_are_kept_by_number_not_by_name(tmp_path):
     assert len(list((tmp_path / "c").iterdir())) == 2
 
 
+def test_the_one_just_saved_is_never_removed(tmp_path):
+    """Not even beside damaged files of later steps."""
+    folder = tmp_path / "c"
+    for step in (3, 4, 9, 10):
+        checkpoint.save(folder, step, ARRAYS, {"at": step})
+    for step in (9, 10):
+        (folder / f"step-{step:08d}.npz").write_bytes(b"damaged")
+    checkpoint.save(folder, 5, ARRAYS, {"at": 5})
+    assert checkpoint.load_newest(folder)[1] == {"at": 5}
+    assert not list(folder.glob("step-0000001*"))
+
+
+def test_a_machine_short_of_memory_damages_nothing(tmp_path, monkeypatch):
+    path = checkpoint.save(tmp_path, 1, ARRAYS, PROGRESS)
+    for error in (MemoryError(), OSError(5, "Input/output error")):
+
+        def broken(*args, error=error, **kwargs):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(np, "load", broken)
+            with pytest.raises(type(error)):
+                checkpoint.load_newest(tmp_path)
+    assert path.exists()
+
+
 def test_no_checkpoint_is_none(tmp_path):
     assert checkpoint.load_newest(tmp_path / "nowhere") is None
 

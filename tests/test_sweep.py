@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import bnstudy
 from bnstudy.cli import main
-from bnstudy.sweep import load_plan
+from bnstudy.sweep import load_plan, run_plan
 
 TINY = {
     "preset": "quick",
@@ -93,6 +93,10 @@ def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
         ("runs: [{case: a, preset: {}}, {case: a, preset: 3}]", "run 2: preset"),
         ("runs: [{case: a}, {case: a}]", "two runs would go to logs/case-a_seed-0"),
         ("runs: [{case: a, name: ../x}]", "name: must name one folder"),
+        (r'runs: [{case: a, name: "a\0b"}]', "name: must name one folder"),
+        (f"runs: [{{case: a, name: {'n' * 300}}}]", "name: must name one folder"),
+        ("runs: [{case: a, name: 3}]", "name: must name one folder"),
+        ("runs: [{case: a, config: [x]}]", "config: must be a file"),
         ("runs: [{case: a, config: none.yaml}]", "run 1: .*none.yaml"),
         (
             f"grid: {{case: [a], seed: {list(range(200))}, training.epochs: {list(range(99))}}}",
@@ -162,7 +166,7 @@ def test_one_failing_run_stops_no_other_and_finished_ones_are_skipped(write_plan
     assert "wild" in last[0]
     assert "learning rate 1e+18" in last[0]
     assert all(" 1/1 " in line for line in last[1:3])
-    folders = [folder for folder in (tmp_path / "out").iterdir() if folder.name != "wild"]
+    folders = [f for f in (tmp_path / "out").iterdir() if f.is_dir() and f.name != "wild"]
     times = {folder: (folder / "result.json").stat().st_mtime_ns for folder in folders}
     assert len(times) == 2
 
@@ -186,7 +190,53 @@ def test_ctrl_c_saves_every_run_and_the_sweep_continues(write_plan, tmp_path):
     assert process.returncode == 130, errors
     assert "saved at step" in out
     assert out.splitlines()[-1] == "1 interrupted, 1 waiting"
-    assert errors == "bnstudy: every run that was under way is saved; the same command continues\n"
-    (folder,) = (tmp_path / "out").iterdir()
+    assert errors.startswith("bnstudy: the sweep was stopped, and what the runs saved is whole")
+    assert errors.count("\n") == 1
+    (folder,) = [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
     assert list((folder / "checkpoints").glob("*.npz"))
     assert bnstudy.load_log(folder).result is None
+
+
+def test_a_plan_full_of_aliases_is_refused_at_once(write_plan):
+    levels = "".join(f"  - &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]\n" for i in range(1, 9))
+    for key in ("config", "name", "preset"):
+        text = (
+            f"out: x\nruns:\n- {{case: a}}\n- case: a\n  bn:\n  - &l0 [x]\n{levels}  {key}: *l8\n"
+        )
+        with pytest.raises(bnstudy.UserError) as caught:
+            load_plan(write_plan(text))
+        assert len(str(caught.value)) < 1000
+
+
+def test_a_reader_that_leaves_stops_no_run(write_plan, tmp_path):
+    path = write_plan({"out": "out", "runs": [{**TINY, "case": "a"}]})
+    process = sweep(path)
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=100) == 0
+    assert len(list((tmp_path / "out").glob("*/result.json"))) == 1
+
+
+def test_the_current_folder_is_not_imported(write_plan, tmp_path):
+    (tmp_path / "bnstudy").mkdir()
+    (tmp_path / "bnstudy" / "__main__.py").write_text("open('PWNED', 'w')")
+    (tmp_path / "bnstudy" / "__init__.py").write_text("")
+    runs = load_plan(write_plan({"out": str(tmp_path / "out"), "runs": [{**TINY, "case": "a"}]}))
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        assert run_plan(runs, 1) == 0
+    finally:
+        os.chdir(here)
+    assert not (tmp_path / "PWNED").exists()
+
+
+def test_a_folder_that_cannot_be_read_fails_alone(write_plan, tmp_path):
+    (tmp_path / "out" / "bad" / "config.yaml").mkdir(parents=True)
+    runs = [{**TINY, "case": "a", "name": "bad"}, {**TINY, "case": "a", "name": "good"}]
+    path = write_plan({"out": "out", "runs": runs})
+    process = sweep(path)
+    out, _ = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert out.splitlines()[-1] == "1 failed, 1 finished"
+    assert "config.yaml is no regular file" in out

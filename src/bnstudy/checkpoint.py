@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def save(folder: Path, step: int, arrays: dict[str, np.ndarray], progress: dict[
     np.savez(buffer, **content, sha256=checksum)
     path = folder / f"step-{step:08d}.npz"
     write_bytes_atomic(path, buffer.getvalue())
-    for old in _newest_first(folder)[KEPT:]:
-        old.unlink()
+    paths = _newest_first(folder)
+    for other in paths[: paths.index(path)] + paths[paths.index(path) + KEPT :]:
+        other.unlink()  # older than the last two, or of a later step that was not whole
     return path
 
 
@@ -66,8 +68,11 @@ def load_newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | 
     for path in paths:
         try:
             return load(path)
-        except Exception as error:  # a damaged zip can raise nearly anything
+        except (OSError, MemoryError):  # the disk's or the machine's fault, not the file's
+            raise
+        except Exception as error:  # a damaged zip can raise nearly anything else
             warnings.warn(f"{path} is damaged and passed over: {one_line(error)}", stacklevel=2)
+            path.rename(path.with_suffix(".damaged"))
     if paths:
         raise UserError(f"{folder}: every checkpoint is damaged; start over with --fresh")
     return None
@@ -80,7 +85,11 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         Exception: of many kinds, when it is damaged; ValueError when only the checksum is wrong.
 
     """
-    with np.load(path, allow_pickle=False) as file:
+    buffer = io.BytesIO(path.read_bytes())
+    if (member := zipfile.ZipFile(buffer).testzip()) is not None:
+        raise ValueError(f"the zip checksum of {member} is wrong")
+    buffer.seek(0)
+    with np.load(buffer, allow_pickle=False) as file:
         content = {name: file[name] for name in file.files}
     if content.pop("sha256").tobytes() != _checksum(content):
         raise ValueError("the checksum is wrong")

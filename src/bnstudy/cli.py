@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
+import warnings
 from pathlib import Path
 
 import bnstudy
 from bnstudy.config import Config, load_config, parse_set
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted
 from bnstudy.run_name import run_name
 
@@ -52,7 +55,9 @@ def main(argv: list[str] | None = None) -> int:
 
     """
     argv = sys.argv[1:] if argv is None else argv
+    warnings.formatwarning = lambda message, *_: f"bnstudy: {one_line(message)}\n"
     try:
+        _let_sigterm_interrupt()
         options = _parser().parse_args(argv)
         return options.function(options)
     except UserError as error:
@@ -62,8 +67,18 @@ def main(argv: list[str] | None = None) -> int:
         print(f"bnstudy: {stopped}; the same command continues", file=sys.stderr)
         return EXIT_CODE
     except KeyboardInterrupt:
-        print("bnstudy: interrupted before there was anything to save", file=sys.stderr)
+        print("bnstudy: interrupted; the same command starts or continues", file=sys.stderr)
         return EXIT_CODE
+    except OSError as error:
+        what = error.strerror or error
+        print(f"bnstudy: {one_line(f'{error.filename}: {what}')}", file=sys.stderr)
+        return 2
+
+
+def _let_sigterm_interrupt() -> None:
+    """Let SIGTERM end us as Ctrl-C does, before and after a run listens to both."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EXIT_CODE = 130
+ONE_REQUEST = 0.2  # seconds; signals closer together are one request
 
 
 class Interrupted(Exception):
@@ -24,17 +26,22 @@ class StopRequest:
     """
 
     def __init__(self, hand_on: Callable[[], None]):
-        self._asked, self._hand_on = threading.Event(), hand_on
+        self._asked, self._hand_on, self._time = threading.Event(), hand_on, 0.0
 
     def __bool__(self) -> bool:
         return self._asked.is_set()
 
     def handle(self, signum: int, frame: object) -> None:  # noqa: ARG002
         """Note the first request; leave at once on the second, since every file is whole."""
-        self._hand_on()
-        if self._asked.is_set():
-            os._exit(EXIT_CODE)
+        first, now = not self._asked.is_set(), time.monotonic()
         self._asked.set()
+        if first:
+            self._time = now
+        elif now - self._time < ONE_REQUEST:  # sent twice, to the process and to its group
+            return
+        self._hand_on()
+        if not first:
+            os._exit(EXIT_CODE)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -91,7 +92,8 @@ class Progress:
         return f"the run ends in {_duration(left / max(self._speed(), 1e-9))}"
 
     def _write(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
+        with suppress(OSError):  # nobody reads any more; the log on the disk is what counts
+            print(line, file=self._stream, flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,17 @@ from bnstudy import run_log
 from bnstudy.config import Config, differences, load_config
 from bnstudy.errors import UserError
 
-LOCK, HOLDER = ".lock", ".lock.json"
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as run_log.write_bytes_atomic names them
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file whose lock means that the folder is in use."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def holder_of(folder: Path) -> Path:
+    """Return the file that says who uses the folder."""
+    return folder.with_name(f".{folder.name}.lock.json")
 
 
 def finished(folder: Path, config: Config) -> dict[str, Any] | None:
@@ -30,9 +41,9 @@ def finished(folder: Path, config: Config) -> dict[str, Any] | None:
         UserError: the folder was made by another configuration, or is damaged.
 
     """
-    if (folder / "config.yaml").exists():
+    if (folder / "config.yaml").is_file():
         _check_same(folder, config)
-    if not (folder / "result.json").exists():
+    if not (folder / "result.json").is_file():
         return None
     return run_log.load_log(folder).result
 
@@ -41,7 +52,8 @@ def finished(folder: Path, config: Config) -> dict[str, Any] | None:
 def opened(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
     """Hold the folder, made or found to be of this configuration, so that no other process writes.
 
-    The lock is the operating system's: it ends with the process, however that ends.
+    The lock is the operating system's: it ends with the process, however that ends. It lies beside
+    the folder, so that it stays where it is when the folder is put aside.
 
     Args:
         folder: the run folder.
@@ -52,13 +64,14 @@ def opened(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[Non
         UserError: the folder is in use, was made by another configuration, or is no run folder.
 
     """
-    if fresh and folder.exists():
-        with _held(folder):  # not from under a process that writes there
-            pass
-        put_aside(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _refuse_strangers(folder)
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with _held(folder):
+        if folder.exists():
+            _refuse_strangers(folder)
+            if fresh:
+                put_aside(folder)
+        folder.mkdir(exist_ok=True)
         _claim(folder, config)
         yield
 
@@ -74,7 +87,7 @@ def put_aside(folder: Path) -> Path:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the lock, and say beside it who does, for the one who comes second."""
-    lock, note = filelock.FileLock(folder / LOCK, timeout=0), folder / HOLDER
+    lock, note = filelock.FileLock(lock_of(folder), timeout=0), holder_of(folder)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -101,8 +114,10 @@ def _read_holder(note: Path) -> str:
 
 def _refuse_strangers(folder: Path) -> None:
     """See to it that a folder without a run is empty, but for what a killed process may leave."""
-    names = {path.name for path in folder.iterdir() if path.suffix != ".tmp"}
-    if "config.yaml" not in names and (strangers := names - {LOCK, HOLDER, "metrics.csv"}):
+    names = {path.name for path in folder.iterdir() if not _TEMPORARY.fullmatch(path.name)}
+    if (folder / "config.yaml").exists() and not (folder / "config.yaml").is_file():
+        raise UserError(f"{folder}: config.yaml is no regular file; name a new folder with --out")
+    if "config.yaml" not in names and (strangers := names - {"metrics.csv"}):
         raise UserError(
             f"{folder} holds other files ({min(strangers)}) and no run; "
             "name a new folder with --out"
@@ -111,8 +126,9 @@ def _refuse_strangers(folder: Path) -> None:
 
 def _claim(folder: Path, config: Config) -> None:
     """Write config.yaml into a new folder, or see to it that the one there says the same."""
-    for leftover in folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
-        leftover.unlink()
+    for path in (*folder.iterdir(), *folder.glob("checkpoints/*")):
+        if _TEMPORARY.fullmatch(path.name):  # of a process that was killed while it wrote
+            path.unlink()
     if (folder / "config.yaml").exists():
         _check_same(folder, config)
     else:

@@ -47,6 +47,7 @@ COLUMNS = (
     "train_seconds",
     "test_seconds",
 )
+RESULT_FIGURES = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
 _INTEGERS = ("epoch", "images")
 _ACCURACIES = ("train_accuracy", "test_accuracy")
 
@@ -77,8 +78,16 @@ def load_log(run_folder: str | Path) -> RunLog:
         folder=folder,
         config=load_config(file=folder / "config.yaml"),
         metrics=_read_metrics(folder / "metrics.csv"),
-        result=read_json(folder / "result.json"),
+        result=_read_result(folder / "result.json"),
     )
+
+
+def _read_result(path: Path) -> dict[str, Any] | None:
+    result = read_json(path)
+    for name in ("epochs", *RESULT_FIGURES) if result is not None else ():
+        if not isinstance(result.get(name), int | float):
+            raise UserError(f"{path} is damaged: {name} must be a number")
+    return result
 
 
 def write_metrics(folder: str | Path, rows: list[dict[str, Any]]) -> None:
@@ -105,7 +114,7 @@ def result_from(rows: list[dict[str, Any]], config: Config, parameters: int) -> 
     last = rows[-1]
     train_seconds = sum(float(row["train_seconds"]) for row in rows)
     test_seconds = sum(float(row["test_seconds"]) for row in rows)
-    figures = {name: float(last[name]) for name in COLUMNS if name.endswith(("_cost", "_accuracy"))}
+    figures = {name: float(last[name]) for name in RESULT_FIGURES}
     return {
         "case": config.case,
         "epochs": int(last["epoch"]),
@@ -120,7 +129,7 @@ def result_from(rows: list[dict[str, Any]], config: Config, parameters: int) -> 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:
     """Write a JSON file atomically; NaN is refused, because JSON has none."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(value, indent=2, allow_nan=False)
     write_text_atomic(path, text + "\n")
 
 
@@ -199,6 +208,8 @@ def _read_row(line: list[str], epoch: int, where: str) -> list[int | float]:
             row.append(kind(text))
         except ValueError:
             raise UserError(f"{where}: {column} must be {noun}, not {text!r}") from None
+        if column in _INTEGERS and abs(row[-1]) >= 2**63:
+            raise UserError(f"{where}: {column} must be an integer of 64 bits, not {text!r}")
         if column in _ACCURACIES and not 0 <= row[-1] <= 1:
             raise UserError(f"{where}: {column} must be a fraction from 0 to 1, not {text!r}")
     if row[0] != epoch:

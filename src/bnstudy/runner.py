@@ -78,10 +78,9 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
             _train(training, folder, progress, stop)
         finally:
             progress.close()
-        rows, parameters = training.position.rows, count_parameters(training)
         plot_run(folder)
-        result = run_log.result_from(rows, config, parameters)
-        run_log.write_json(folder / "result.json", result)  # last: now the run has finished
+    result = run_log.result_from(training.position.rows, config, count_parameters(training))
+    run_log.write_json(folder / "result.json", result)  # last: now the run has finished
     return result
 
 

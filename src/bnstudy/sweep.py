@@ -16,11 +16,13 @@ its folder), and any key of the configuration.
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +34,11 @@ from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, listening
 from bnstudy.run_folder import finished
 from bnstudy.run_name import run_name
-from bnstudy.yaml_reader import read_yaml
+from bnstudy.yaml_reader import read_yaml, show
 
 PLAN_KEYS = ("out", "grid", "runs")
 MAX_RUNS = 10_000
+MAX_NAME = 200  # bytes; file systems take 255, and the lock beside a folder needs some
 
 
 @dataclass
@@ -66,7 +69,7 @@ def load_plan(path: str | Path) -> list[Run]:
         raise UserError(f"{path}: unknown key {unknown[0]!r}; a plan has {', '.join(PLAN_KEYS)}")
     out = plan.get("out", "logs")
     if not isinstance(out, str) or not out:
-        raise UserError(f"{path}: out: must be a folder, got {one_line(out)!r}")
+        raise UserError(f"{path}: out: must be a folder, got {show(out)}")
     runs = [
         _make_run(entry, Path(out), path, number)
         for number, entry in enumerate(_entries(plan, path), start=1)
@@ -107,9 +110,11 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
     presets = [presets] if isinstance(presets, str) else presets
     try:
         if not isinstance(presets, list) or not all(isinstance(p, str) for p in presets):
-            raise UserError(f"preset: must be a name or a list of names, got {one_line(presets)}")
+            raise UserError(f"preset: must be a name or a list of names, got {show(presets)}")
+        if not isinstance(file, str | None):
+            raise UserError(f"config: must be a file, got {show(file)}")
         if file is not None:
-            file = path.parent / str(file)
+            file = path.parent / file
         config = load_config(case, presets, file, keys)
         if config.case is None:
             raise UserError("which case? say case: a, b or c")
@@ -123,10 +128,19 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
     if name is None:
         told = [change for change in changes if not change.startswith("seed=")]
         name = run_name(config, presets, file, told)
-    name = str(name)
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise UserError(f"{path}: run {number}: name: must name one folder, got {one_line(name)!r}")
+    if not _names_a_folder(name):
+        raise UserError(f"{path}: run {number}: name: must name one folder, got {show(name)}")
     return Run(config, out / name, arguments)
+
+
+def _names_a_folder(name: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and name.isprintable()
+        and name not in ("", ".", "..")
+        and Path(name).name == name
+        and len(os.fsencode(name)) <= MAX_NAME
+    )
 
 
 def _flow(value: Any) -> str:
@@ -154,16 +168,16 @@ def run_plan(runs: list[Run], jobs: int) -> int:
     processes: set[subprocess.Popen] = set()
     for run in runs:
         _settle(run)
-    print(table(runs), flush=True)
+    _say(table(runs))
     waiting = [run for run in runs if run.state == "waiting"]
     with listening(lambda: _hand_on(processes)) as stop:
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             futures = [pool.submit(_execute, run, processes, stop) for run in waiting]
             for future in futures:
                 future.result()
-        print(table(runs), flush=True)
+        _say(table(runs))
         if stop:
-            raise Interrupted("every run that was under way is saved")
+            raise Interrupted("the sweep was stopped, and what the runs saved is whole")
     codes = {run.exit_code for run in runs if run.state == "failed"}
     return 0 if not codes else 2 if codes == {2} else 1
 
@@ -173,15 +187,17 @@ def _settle(run: Run) -> None:
     try:
         if finished(run.folder, run.config) is not None:
             run.state = "finished"
-    except UserError as error:
-        run.state, run.last_line, run.exit_code = "failed", str(error), 2
+    except (UserError, OSError) as error:
+        run.state, run.last_line, run.exit_code = "failed", one_line(error), 2
 
 
 def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> None:
     """Run one process, and pass on what it prints under the name of its folder."""
     if stop:
         return
-    command = [sys.executable, "-m", "bnstudy", "run", *run.arguments, "--out", str(run.folder)]
+    # -P: the module is the installed one, whatever lies in the current folder.
+    program = [sys.executable, "-P", "-m", "bnstudy"]
+    command = [*program, "run", *run.arguments, "--out", str(run.folder)]
     run.state = "running"
     # In a session of its own, a Ctrl-C of the terminal reaches it through us alone, and only once.
     process = subprocess.Popen(
@@ -196,11 +212,19 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
         process.send_signal(signal.SIGTERM)
     for line in process.stderr:
         run.last_line = line.strip()
-        print(f"{run.folder.name}: {run.last_line}", flush=True)
+        _say(f"{run.folder.name}: {run.last_line}")
     run.exit_code = process.wait()
     processes.discard(process)
-    ended = {0: "finished", EXIT_CODE: "interrupted"}
-    run.state = ended.get(run.exit_code, "failed")
+    run.state = "failed"
+    if run.exit_code == EXIT_CODE or (stop and run.exit_code < 0):
+        run.state = "interrupted"
+    elif run.exit_code == 0:
+        _settle(run)  # the folder has the last word
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody reads any more; the runs go on, and their logs are on the disk
+        print(text, flush=True)
 
 
 def _hand_on(processes: set[subprocess.Popen]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import tensorflow as tf
 
 from bnstudy import checkpoint
 from bnstudy.config import Config
+from bnstudy.config_schema import changes_figures
 from bnstudy.data import Dataset
 from bnstudy.data.batches import TrainingBatches, standardizers
 from bnstudy.errors import UserError
@@ -56,6 +59,7 @@ class Training:
         self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
         self._evaluate = make_evaluate(self.model, standardize.test)
         self.position = Position()
+        self._identity = _identity(config, dataset)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -147,7 +151,7 @@ class Training:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise self.diverged(f"{name} holds a number that is not finite")
-        checkpoint.save(folder, self.step, arrays, asdict(self.position))
+        checkpoint.save(folder, self.step, arrays, {**asdict(self.position), "of": self._identity})
 
     def restore(self, folder: Path) -> None:
         """Continue from the newest whole checkpoint, if there is one.
@@ -163,6 +167,11 @@ class Training:
         if saved is None:
             return
         arrays, position = saved
+        if position.pop("of", None) != self._identity:
+            raise UserError(
+                f"{folder}: the checkpoint is of another configuration, other images or another "
+                "version of bnstudy; start over with --fresh"
+            )
         variables = self.variables
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         names = {part.name for part in fields(Position)}
@@ -187,3 +196,12 @@ class Training:
             f"{self.batches.steps}), learning rate {self.rate:.4g}; what was saved is whole; "
             f"in a new folder, try {' or '.join(tries)}"
         )
+
+
+def _identity(config: Config, dataset: Dataset) -> str:
+    """Return a SHA-256 of all that decides the figures: the keys that count, and the images."""
+    keys = {key: value for key, value in config.flat().items() if changes_figures(key)}
+    digest = hashlib.sha256(json.dumps(keys, sort_keys=True).encode())
+    for array in dataset:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
