@@ -1,5 +1,6 @@
 """The command line as a user meets it: exit codes, one-line errors, no TensorFlow for help."""
 
+import os
 import subprocess
 import sys
 
@@ -129,3 +130,11 @@ def test_the_public_names():
         assert getattr(bnstudy, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = bnstudy.nothing
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_output_is_no_error():
+    script = "from bnstudy.output import say; say('x'); say('y')"
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -13,6 +13,7 @@ import bnstudy
 from bnstudy.config import Config, load_config, parse_set
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted
+from bnstudy.output import say
 from bnstudy.run_name import run_name
 
 EXAMPLES = """\
@@ -136,7 +137,7 @@ def _run(options: argparse.Namespace) -> int:
     result = None if options.fresh else finished(folder, config)  # before TensorFlow is imported
     again = "" if result is None else "finished already, "
     result = result or bnstudy.run(config, folder, fresh=options.fresh)
-    print(
+    say(
         f"{folder}: {again}test accuracy {result['test_accuracy']:.4f} in epoch "
         f"{result['epochs']}; see {folder / 'test.png'}"
     )
@@ -163,7 +164,7 @@ def _plot(options: argparse.Namespace) -> int:
     else:
         out = options.out or Path("comparison.png")
         written = [plots.plot_comparison(options.run_folder, out, options.reference)]
-    print(*written, sep="\n")
+    say("\n".join(map(str, written)))
     return 0
 
 
@@ -186,7 +187,7 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "verify":
         _, labels, _, test_labels = cifar10.read(found)
         official = "the official archive; " if cifar10.is_official(found) else ""
-        print(f"{found}: {official}{len(labels):,} + {len(test_labels):,} images, all well")
+        say(f"{found}: {official}{len(labels):,} + {len(test_labels):,} images, all well")
     else:
-        print(found)
+        say(str(found))
     return 0

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from typing import Any, TextIO
 
 from tqdm import tqdm
+
+from bnstudy.output import say
 
 LINE_EVERY = 60  # seconds, where there is no bar
 
@@ -61,20 +62,22 @@ class Progress:
             self._shown = time.monotonic()
             share = f"{self._seen:,} of {self._images:,} images"
             speed = f"{self._speed():.0f} images/s"
-            self._write(
+            say(
                 f"epoch {self._epoch}/{self._epochs}: {share}, {speed}, {figures}, "
-                f"{self._time_left()}"
+                f"{self._time_left()}",
+                self._stream,
             )
 
     def end_epoch(self, row: dict[str, Any]) -> None:
         """Write the line of a finished epoch, from its row of metrics.csv."""
         self.close()
         seconds = row["train_seconds"]
-        self._write(
+        say(
             f"epoch {row['epoch']}/{self._epochs}: "
             f"train cost {row['train_cost']:.4f}, accuracy {row['train_accuracy']:.4f}; "
             f"test cost {row['test_cost']:.4f}, accuracy {row['test_accuracy']:.4f}; "
-            f"{seconds:.0f} s + {row['test_seconds']:.0f} s, {self._images / seconds:.0f} images/s"
+            f"{seconds:.0f} s + {row['test_seconds']:.0f} s, {self._images / seconds:.0f} images/s",
+            self._stream,
         )
 
     def close(self) -> None:
@@ -90,10 +93,6 @@ class Progress:
     def _time_left(self) -> str:
         left = self._images - self._seen + (self._epochs - self._epoch) * self._images
         return f"the run ends in {_duration(left / max(self._speed(), 1e-9))}"
-
-    def _write(self, line: str) -> None:
-        with suppress(OSError):  # nobody reads any more; the log on the disk is what counts
-            print(line, file=self._stream, flush=True)
 
 
 def _duration(seconds: float) -> str:

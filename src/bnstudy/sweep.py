@@ -22,7 +22,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ import yaml
 from bnstudy.config import Config, load_config
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, listening
+from bnstudy.output import say
 from bnstudy.run_folder import finished
 from bnstudy.run_name import run_name
 from bnstudy.yaml_reader import read_yaml, show
@@ -168,14 +168,14 @@ def run_plan(runs: list[Run], jobs: int) -> int:
     processes: set[subprocess.Popen] = set()
     for run in runs:
         _settle(run)
-    _say(table(runs))
+    say(table(runs))
     waiting = [run for run in runs if run.state == "waiting"]
     with listening(lambda: _hand_on(processes)) as stop:
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             futures = [pool.submit(_execute, run, processes, stop) for run in waiting]
             for future in futures:
                 future.result()
-        _say(table(runs))
+        say(table(runs))
         if stop:
             raise Interrupted("the sweep was stopped, and what the runs saved is whole")
     codes = {run.exit_code for run in runs if run.state == "failed"}
@@ -212,7 +212,7 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
         process.send_signal(signal.SIGTERM)
     for line in process.stderr:
         run.last_line = line.strip()
-        _say(f"{run.folder.name}: {run.last_line}")
+        say(f"{run.folder.name}: {run.last_line}")
     run.exit_code = process.wait()
     processes.discard(process)
     run.state = "failed"
@@ -220,11 +220,6 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
         run.state = "interrupted"
     elif run.exit_code == 0:
         _settle(run)  # the folder has the last word
-
-
-def _say(text: str) -> None:
-    with suppress(OSError):  # nobody reads any more; the runs go on, and their logs are on the disk
-        print(text, flush=True)
 
 
 def _hand_on(processes: set[subprocess.Popen]) -> None:
