@@ -127,6 +127,7 @@ bnstudy.run(small_config("c", "float32", "manual"), sys.argv[1])
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 130, ended.stderr
     assert "still here" not in ended.stdout
+    assert ended.stderr.endswith("left at once; what was saved before is whole\n")
     bnstudy.run(CONFIG, tmp_path / "run")  # the dead process's lock is no obstacle
 
 
