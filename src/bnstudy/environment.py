@@ -35,6 +35,7 @@ def environment(command: list[str]) -> dict[str, Any]:
     is already imported; a thread count of 0 means that TensorFlow chooses.
     """
     tensorflow = sys.modules.get("tensorflow")
+    gpus = _gpus(tensorflow) if tensorflow else None
     return {
         "command": _command_line(command),
         "versions": {
@@ -46,7 +47,8 @@ def environment(command: list[str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cores": _usable_cores(),
-        "gpus": _gpus(tensorflow) if tensorflow else None,
+        "gpus": gpus,
+        "op_determinism": bool(gpus),  # a run switches it on where there is a GPU
         "threads": {
             "intra_op": tensorflow.config.threading.get_intra_op_parallelism_threads(),
             "inter_op": tensorflow.config.threading.get_inter_op_parallelism_threads(),
