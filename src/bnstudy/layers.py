@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from bnstudy.manual import batch_norm, conv2d, elu, pooling
-
-# Batch norm is bound by memory traffic: XLA fuses its many small operations into few passes.
-_fused_forward = tf.function(batch_norm.forward, jit_compile=True)
-_fused_backward = tf.function(batch_norm.backward, jit_compile=True)
-_fused_inference = tf.function(batch_norm.inference_forward, jit_compile=True)
+from bnstudy.manual import batch_norm, conv2d, elu, network, pooling
+from bnstudy.xla import compiled
 
 
 class Layer:
@@ -138,13 +135,13 @@ class BatchNorm(Layer):
         training, cache = cache
         dx, dgamma, dbeta = _choose(
             training,
-            lambda: _fused_backward(dy, cache),
+            lambda: batch_norm.backward(dy, cache),
             lambda: batch_norm.inference_backward(dy, cache),
         )
         return dx, _learned(self.parameters, dgamma, dbeta)
 
     def _train(self, x):
-        y, cache = _fused_forward(x, self.gamma, self.beta, self.axes, self.options.epsilon)
+        y, cache = batch_norm.forward(x, self.gamma, self.beta, self.axes, self.options.epsilon)
         momentum = self.options.momentum
         for moving, batch in (
             (self.moving_mean, cache.mean),
@@ -161,7 +158,7 @@ class BatchNorm(Layer):
             mean = batch_norm.debias(mean, 0.0, momentum, self.updates)
             variance = batch_norm.debias(variance, init, momentum, self.updates)
             variance = tf.maximum(variance, 0)  # rounding can leave a constant channel below zero
-        return _fused_inference(
+        return batch_norm.inference_forward(
             x, self.gamma, self.beta, mean, variance, self.axes, self.options.epsilon
         )
 
@@ -213,8 +210,8 @@ class KerasBatchNorm(Layer):
         flat_dy = tf.reshape(dy, tf.shape(x))
 
         def train():
-            _, cache = _fused_forward(x, gamma, beta, self.axes, self.options.epsilon)
-            return _fused_backward(flat_dy, cache)
+            _, cache = batch_norm.forward(x, gamma, beta, self.axes, self.options.epsilon)
+            return batch_norm.backward(flat_dy, cache)
 
         def infer():
             _, cache = batch_norm.inference_forward(
@@ -224,6 +221,43 @@ class KerasBatchNorm(Layer):
 
         dx, dgamma, dbeta = _choose(training, train, infer)
         return tf.reshape(dx, tf.shape(dy)), _learned(self.parameters, dgamma, dbeta)
+
+
+class Fused(Layer):
+    """Layers that stand between two convolutions, compiled as one.
+
+    Args:
+        layers: in the order of the forward pass, none of which is a convolution.
+
+    """
+
+    def __init__(self, layers: Sequence[Layer]):
+        super().__init__("+".join(layer.name for layer in layers))
+        self.layers = list(layers)
+
+    def forward(self, x, training):
+        """Run the layers in order; TensorFlow's own ELU is one fast pass and stays outside."""
+        head = int(isinstance(self.layers[0], ELU))
+        x, first = network.forward(self.layers[:head], x, training)
+        if self.layers[head:]:
+            x, rest = compiled(lambda: network.forward(self.layers[head:], x, training))
+            first = first + rest
+        return x, first
+
+    def backward(self, dy, cache):
+        """Run the layers in reverse; return dx and the gradients of their parameters."""
+        return compiled(lambda: network.backward(self.layers, dy, cache))
+
+
+def fuse(layers: Sequence[Layer]) -> list[Layer]:
+    """Join neighbours that are neither convolutions nor the framework's own kernels."""
+    result: list[Layer] = []
+    for fusible, neighbours in groupby(layers, lambda layer: isinstance(layer, _FUSIBLE)):
+        result += [Fused(list(neighbours))] if fusible else neighbours
+    return result
+
+
+_FUSIBLE = (ELU, AveragePool, BatchNorm)
 
 
 def _learned(parameters, dgamma, dbeta):

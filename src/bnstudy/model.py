@@ -62,16 +62,17 @@ class Model:
     def __init__(self, config, dtype: tf.DType = tf.float32, compute_dtype: tf.DType | None = None):
         self.compute_dtype = compute_dtype or dtype
         self.layers = build_layers(config, dtype)
+        self._blocks = layers.fuse(self.layers)
         self.parameters = _named(self.layers, "parameters")
         self.statistics = _named(self.layers, "statistics")
 
     def forward(self, images: tf.Tensor, training: bool | tf.Tensor) -> tuple[tf.Tensor, list]:
         """Map images [N, 32, 32, 3] to logits [N, 10], with one cache per layer."""
-        return network.forward(self.layers, tf.cast(images, self.compute_dtype), training)
+        return network.forward(self._blocks, tf.cast(images, self.compute_dtype), training)
 
     def backward(self, dlogits: tf.Tensor, caches: list) -> list[tf.Tensor]:
         """Map the derivative of the logits to those of `parameters`, in their order."""
-        _, dparameters = network.backward(self.layers, dlogits, caches)
+        _, dparameters = network.backward(self._blocks, dlogits, caches)
         return dparameters
 
 

@@ -7,6 +7,7 @@ from functools import partial
 import tensorflow as tf
 
 from bnstudy.manual import adam, amsgrad, sgd
+from bnstudy.xla import compiled
 
 
 class Optimizer:
@@ -42,11 +43,16 @@ class Optimizer:
             learning_rate: scalar.
 
         """
-        for w, dw, state in zip(self._parameters, gradients, self._states, strict=True):
-            values = tf.nest.map_structure(lambda s: s.value(), state)
-            new_w, new_state = self._update(w.value(), dw, values, tf.cast(learning_rate, w.dtype))
-            w.assign(new_w)
-            tf.nest.map_structure(lambda old, new: old.assign(new), state, new_state)
+
+        def update_all() -> None:
+            for w, dw, state in zip(self._parameters, gradients, self._states, strict=True):
+                values = tf.nest.map_structure(lambda s: s.value(), state)
+                rate = tf.cast(learning_rate, w.dtype)
+                new_w, new_state = self._update(w.value(), dw, values, rate)
+                w.assign(new_w)
+                tf.nest.map_structure(lambda old, new: old.assign(new), state, new_state)
+
+        compiled(update_all)
 
 
 def learning_rate(options, epoch: int) -> float:

@@ -67,7 +67,7 @@ def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Calla
 
     """
 
-    @tf.function(input_signature=[*_BATCH, tf.TensorSpec([], tf.float64)])
+    @tf.function(input_signature=[*_BATCH, tf.TensorSpec([], tf.float64)], autograph=False)
     def train_step(images, labels, learning_rate):
         cost, logits, dparameters = GRADIENTS[gradients](model, images, labels)
         optimizer.apply(dparameters, learning_rate)
@@ -90,7 +90,10 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
 
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8), _BATCH[1]])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8), _BATCH[1]],
+        autograph=False,
+    )
     def sums(images, labels):
         logits, _ = model.forward(standardize(tf.cast(images, tf.float32)), training=False)
         log_p = softmax_cross_entropy.log_probabilities(logits)

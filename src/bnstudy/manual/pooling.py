@@ -21,7 +21,8 @@ def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, int]:
     """
     if x.shape[1] % size or x.shape[2] % size:
         raise ValueError(f"blocks of {size} x {size} do not fill {x.shape[1]} x {x.shape[2]}")
-    return tf.nn.avg_pool2d(x, size, size, "VALID"), size  # (6)
+    parts = [x[:, a::size, b::size] for a in range(size) for b in range(size)]
+    return tf.add_n(parts) / size**2, size  # (6)
 
 
 def average_backward(dy: tf.Tensor, cache: int) -> tf.Tensor:
