@@ -83,6 +83,7 @@ def child(folder: str, case: str, precision: str, gradients: str, moment: str, c
         setattr(module, name, counted)
 
     if moment == "step":
+        training.READ_EVERY = 0  # show every step
         before(training.Progress, "update")
     elif moment == "evaluation":
         before(training.Training, "finish_epoch")

@@ -106,15 +106,15 @@ MUTATIONS = [
     Mutation(
         "score the test set by averaging unequal batches",
         "steps.py",
-        "cost += float(part_cost)",
-        "cost += float(part_cost) / len(labels[part]) * batch_size",  # right if all are full
+        "tf.reduce_sum(tf.cast(costs, tf.float64))",
+        "tf.reduce_mean(tf.cast(costs, tf.float64)) * 10",  # right if all are full, with 10 images
         "tests/test_steps.py::test_evaluation_is_the_exact_mean_whatever_the_batch_size",
     ),
     Mutation(
         "average the training cost over unequal batches",
-        "training.py",
-        "position.cost_sum += float(cost) * count",
-        "position.cost_sum += float(cost) * 106 / 6",
+        "steps.py",
+        "tf.cast(cost, tf.float64) * count",
+        "tf.cast(cost, tf.float64) * 106 / 6",
         "tests/test_runner.py::test_training_figures_are_means_over_images_not_over_batches",
     ),
     Mutation(

@@ -42,6 +42,7 @@ def at_step(monkeypatch, number, action):
             action()
         update(self, *args)
 
+    monkeypatch.setattr(training, "READ_EVERY", 0)  # show every step
     monkeypatch.setattr(training.Progress, "update", counted)
 
 

@@ -79,10 +79,11 @@ def test_training_figures_are_means_over_images_not_over_batches():
     seen = []
     step = training.train_step
 
-    def spy(images, labels, rate):
-        cost, correct = step(images, labels, rate)
-        seen.append((float(cost), int(correct), len(labels)))
-        return cost, correct
+    def spy(images, labels, rate, sums):
+        after, count = step(images, labels, rate, sums), len(labels)
+        cost, correct = float(after.cost - sums.cost), int(after.correct - sums.correct)
+        seen.append((cost / count, correct, count))
+        return after
 
     training.train_step = spy
     training.train_epoch(Progress(2, 106), after_step=lambda: None)
@@ -111,7 +112,7 @@ def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
     assert model.compute_dtype == getattr(tf, precision)
     assert ("conv1/w/v_max" in optimizer.state) == (case == "c")
     rates, step = [], training.train_step
-    training.train_step = lambda x, y, rate: rates.append(rate) or step(x, y, rate)
+    training.train_step = lambda x, y, rate, sums: rates.append(rate) or step(x, y, rate, sums)
     training.train_epoch(Progress(2, 106), after_step=lambda: None)
     row = training.finish_epoch(after_batch=lambda: None)
     training.train_epoch(Progress(2, 106), after_step=lambda: None)

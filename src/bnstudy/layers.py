@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bnstudy.bfloat16 import for_convolution
 from bnstudy.manual import batch_norm, conv2d, elu, network, pooling
 from bnstudy.xla import compiled
 
@@ -38,12 +39,15 @@ class Conv2D(Layer):
 
     def forward(self, x, training):  # noqa: ARG002
         """Convolve; under bfloat16 with a bfloat16 copy of the weights."""
-        return conv2d.forward(x, tf.cast(self.w, x.dtype))
+        w = tf.cast(self.w, x.dtype)
+        y, cache = conv2d.forward(for_convolution(x), for_convolution(w))
+        return tf.cast(y, x.dtype), cache._replace(x=x, w=w)
 
     def backward(self, dy, cache):
         """Return dx and [dw]."""
-        dx, dw = conv2d.backward(dy, cache)
-        return dx, [tf.cast(dw, self.w.dtype)]
+        cache = cache._replace(x=for_convolution(cache.x), w=for_convolution(cache.w))
+        dx, dw = conv2d.backward(for_convolution(dy), cache)
+        return tf.cast(dx, dy.dtype), [tf.cast(tf.cast(dw, dy.dtype), self.w.dtype)]
 
 
 class ELU(Layer):
@@ -236,8 +240,8 @@ class Fused(Layer):
         self.layers = list(layers)
 
     def forward(self, x, training):
-        """Run the layers in order; TensorFlow's own ELU is one fast pass and stays outside."""
-        head = int(isinstance(self.layers[0], ELU))
+        """Run the layers in order; TensorFlow's ELU, one fast pass in float32, stays outside."""
+        head = int(isinstance(self.layers[0], ELU) and x.dtype == tf.float32)
         x, first = network.forward(self.layers[:head], x, training)
         if self.layers[head:]:
             x, rest = compiled(lambda: network.forward(self.layers[head:], x, training))
@@ -252,8 +256,9 @@ class Fused(Layer):
 def fuse(layers: Sequence[Layer]) -> list[Layer]:
     """Join neighbours that are neither convolutions nor the framework's own kernels."""
     result: list[Layer] = []
-    for fusible, neighbours in groupby(layers, lambda layer: isinstance(layer, _FUSIBLE)):
-        result += [Fused(list(neighbours))] if fusible else neighbours
+    for fusible, group in groupby(layers, lambda layer: isinstance(layer, _FUSIBLE)):
+        neighbours = list(group)
+        result += [Fused(neighbours)] if fusible else neighbours
     return result
 
 

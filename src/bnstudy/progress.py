@@ -51,13 +51,20 @@ class Progress:
                 dynamic_ncols=True,
             )
 
-    def update(self, images: int, cost: float, accuracy: float) -> None:
-        """Show one more step, with the running means of the epoch."""
-        self._seen += images
+    def update(self, seen: int, cost: float, accuracy: float) -> None:
+        """Show where the epoch stands.
+
+        Args:
+            seen: images of it that the network has seen.
+            cost: mean over them.
+            accuracy: mean over them.
+
+        """
+        new, self._seen = seen - self._seen, seen
         figures = f"cost {cost:.4f}, accuracy {accuracy:.4f}"
         if self._bar is not None:
             self._bar.set_postfix_str(f"{figures}, {self._time_left()}", refresh=False)
-            self._bar.update(images)
+            self._bar.update(new)
         elif time.monotonic() - self._shown > LINE_EVERY:
             self._shown = time.monotonic()
             share = f"{self._seen:,} of {self._images:,} images"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +14,18 @@ from bnstudy.optimizers import Optimizer
 
 EVALUATION_BATCH = 250  # bounds the memory; the figures do not depend on it
 
-_BATCH = (
-    tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32),
-    tf.TensorSpec([None], tf.int64),
-)
+
+class Sums(NamedTuple):
+    """Running sums over the images of an epoch."""
+
+    cost: tf.Tensor  # float64, nats
+    correct: tf.Tensor  # int64, images classified correctly
+
+
+_BATCH = (tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32), tf.TensorSpec([None], tf.int64))
+_UINT8 = tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8)
+_RATE = tf.TensorSpec([], tf.float64)
+_SUMS = Sums(tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int64))
 
 
 def autodiff_gradients(
@@ -56,22 +65,25 @@ GRADIENTS = {"autodiff": autodiff_gradients, "manual": manual_gradients}
 def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Callable:
     """Compile one training step.
 
+    The sums go in and out as tensors, so that nobody has to wait for a device to know them.
+
     Args:
         model: the network.
         optimizer: of its parameters.
         gradients: "autodiff" or "manual".
 
     Returns:
-        train_step(images, labels, learning_rate) -> (cost, number of images classified correctly),
-        both from before the update.
+        train_step(images, labels, learning_rate, sums) -> sums: the `Sums` with this batch added,
+        from before its update.
 
     """
 
-    @tf.function(input_signature=[*_BATCH, tf.TensorSpec([], tf.float64)], autograph=False)
-    def train_step(images, labels, learning_rate):
+    @tf.function(input_signature=[*_BATCH, _RATE, _SUMS], autograph=False)
+    def train_step(images, labels, learning_rate, sums):
         cost, logits, dparameters = GRADIENTS[gradients](model, images, labels)
         optimizer.apply(dparameters, learning_rate)
-        return cost, count_correct(logits, labels)
+        count = tf.cast(tf.shape(labels)[0], tf.float64)
+        return add(sums, tf.cast(cost, tf.float64) * count, logits, labels)
 
     return train_step
 
@@ -90,15 +102,12 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
 
     """
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8), _BATCH[1]],
-        autograph=False,
-    )
-    def sums(images, labels):
+    @tf.function(input_signature=[_UINT8, _BATCH[1], _SUMS], autograph=False)
+    def evaluate_batch(images, labels, sums):
         logits, _ = model.forward(standardize(tf.cast(images, tf.float32)), training=False)
         log_p = softmax_cross_entropy.log_probabilities(logits)
         costs = -tf.gather(log_p, labels, axis=1, batch_dims=1)
-        return tf.reduce_sum(tf.cast(costs, tf.float64)), count_correct(logits, labels)
+        return add(sums, tf.reduce_sum(tf.cast(costs, tf.float64)), logits, labels)
 
     def evaluate(
         images: np.ndarray,
@@ -106,18 +115,22 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
         batch_size: int = EVALUATION_BATCH,
         after_batch: Callable[[], None] = lambda: None,
     ) -> tuple[float, float]:
-        cost = correct = 0
+        sums = start_sums()
         for start in range(0, len(labels), batch_size):
             part = slice(start, start + batch_size)
-            part_cost, part_correct = sums(images[part], labels[part])
-            cost += float(part_cost)
-            correct += int(part_correct)
+            sums = evaluate_batch(images[part], labels[part], sums)
             after_batch()
-        return cost / len(labels), correct / len(labels)
+        return float(sums.cost) / len(labels), int(sums.correct) / len(labels)
 
     return evaluate
 
 
-def count_correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Count the images whose largest logit is that of their label."""
-    return tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.int64))
+def start_sums(cost: float = 0.0, correct: int = 0) -> Sums:
+    """Put sums where the steps are computed."""
+    return Sums(tf.constant(cost, tf.float64), tf.constant(correct, tf.int64))
+
+
+def add(sums: Sums, cost: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> Sums:
+    """Add the summed cost of a batch, and how many images have their largest logit at the label."""
+    right = tf.argmax(logits, axis=1) == labels
+    return Sums(sums.cost + cost, sums.correct + tf.reduce_sum(tf.cast(right, tf.int64)))

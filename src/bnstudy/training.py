@@ -23,8 +23,9 @@ from bnstudy.errors import UserError
 from bnstudy.model import Model
 from bnstudy.optimizers import Optimizer, learning_rate
 from bnstudy.progress import Progress
-from bnstudy.steps import make_evaluate, make_train_step
+from bnstudy.steps import make_evaluate, make_train_step, start_sums
 
+READ_EVERY = 0.1  # seconds; a device is asked for its sums no more often
 _PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
@@ -58,7 +59,7 @@ class Training:
         self.batches = TrainingBatches(config, dataset, standardize.train)
         self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
         self._evaluate = make_evaluate(self.model, standardize.test)
-        self.position = Position()
+        self.position, self._sums = Position(), start_sums()
         self._identity = _identity(config, dataset)
 
     @property
@@ -80,7 +81,7 @@ class Training:
         """Show the network what is left of the epoch.
 
         Args:
-            progress: told of every step.
+            progress: told where the epoch stands, every tenth of a second.
             after_step: called after every step, when the state is whole; may raise to stop.
 
         Raises:
@@ -88,22 +89,32 @@ class Training:
 
         """
         position, before = self.position, time.monotonic()
+        rate = tf.constant(self.rate, tf.float64)
+        self._sums, read = start_sums(position.cost_sum, position.correct), before
         progress.start_epoch(position.epoch + 1, position.images)
         for images, labels in self.batches.epoch(position.epoch, position.step):
-            cost, correct = self.train_step(images, labels, self.rate)
-            count = len(labels)
-            position.cost_sum += float(cost) * count
-            position.correct += int(correct)
-            position.images += count
+            self._sums = self.train_step(images, labels, rate, self._sums)
+            position.images += len(labels)
             position.step += 1
+            last = position.step == self.batches.steps
+            if last or time.monotonic() - read >= READ_EVERY:
+                self._read_sums()
+                read = time.monotonic()
+                progress.update(
+                    position.images,
+                    position.cost_sum / position.images,
+                    position.correct / position.images,
+                )
             now = time.monotonic()
             position.seconds, before = position.seconds + now - before, now
-            if not math.isfinite(position.cost_sum):
-                raise self.diverged(f"the cost became {float(cost)}")
-            progress.update(
-                count, position.cost_sum / position.images, position.correct / position.images
-            )
             after_step()
+
+    def _read_sums(self) -> None:
+        """Wait for the device, and note the sums of this epoch."""
+        position = self.position
+        position.cost_sum, position.correct = float(self._sums.cost), int(self._sums.correct)
+        if not math.isfinite(position.cost_sum):
+            raise self.diverged(f"the cost became {position.cost_sum}")
 
     def finish_epoch(self, after_batch: Callable[[], None]) -> dict[str, Any]:
         """Test, and move on to the next epoch.
@@ -147,6 +158,8 @@ class Training:
             UserError: a weight is not finite; what was saved before stays.
 
         """
+        if self.position.step:
+            self._read_sums()
         arrays = {name: variable.numpy() for name, variable in self.variables.items()}
         for name, array in arrays.items():
             if not np.isfinite(array).all():
@@ -183,6 +196,7 @@ class Training:
         for name, variable in variables.items():
             variable.assign(arrays[name])
         self.position = Position(**position)
+        self._sums = start_sums(self.position.cost_sum, self.position.correct)
 
     def diverged(self, what: str) -> UserError:
         """Say where the run broke down and what to try."""

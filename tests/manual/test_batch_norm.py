@@ -102,7 +102,9 @@ def test_identities(axes):
     # Scaling x does nothing but for epsilon: sum dx x_hat = eps / (var + eps)^1.5 gamma dgamma.
     root = np.sqrt(cache.variance + EPSILON)
     shrunk = EPSILON / root**3 * gamma * dgamma
-    np.testing.assert_allclose(tf.reduce_sum(dx * x_hat(cache), axes), shrunk, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(
+        tf.reduce_sum(dx * x_hat(cache), axes), shrunk, rtol=1e-8, atol=1e-12
+    )
     # A uniform upstream gradient only shifts y, so x cannot change the loss.
     dx, dgamma, _ = batch_norm.backward(tf.ones(SHAPE, tf.float64), cache)
     np.testing.assert_allclose(dx, 0, atol=1e-12)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from bnstudy.manual.precision import widen
+
 
 def forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Keep what is positive, bend the rest towards -1: y = x where x > 0, else exp(x) - 1.
@@ -13,7 +15,7 @@ def forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         y of the same shape, and the cache for `backward`, which is y itself.
 
     """
-    y = tf.nn.elu(x)  # (4)
+    y = tf.cast(tf.nn.elu(widen(x)), x.dtype)  # (4)
     return y, y
 
 
@@ -30,5 +32,5 @@ def backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
         dx, of the same shape.
 
     """
-    y = cache
-    return dy * (tf.minimum(y, 0) + 1)  # (5)
+    y = widen(cache)
+    return tf.cast(widen(dy) * (tf.minimum(y, 0) + 1), dy.dtype)  # (5)

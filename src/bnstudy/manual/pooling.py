@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from bnstudy.manual.precision import widen
+
 
 def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, int]:
     """Average each block of size x size pixels.
@@ -21,8 +23,8 @@ def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, int]:
     """
     if x.shape[1] % size or x.shape[2] % size:
         raise ValueError(f"blocks of {size} x {size} do not fill {x.shape[1]} x {x.shape[2]}")
-    parts = [x[:, a::size, b::size] for a in range(size) for b in range(size)]
-    return tf.add_n(parts) / size**2, size  # (6)
+    parts = [widen(x[:, a::size, b::size]) for a in range(size) for b in range(size)]
+    return tf.cast(tf.add_n(parts) / size**2, x.dtype), size  # (6)
 
 
 def average_backward(dy: tf.Tensor, cache: int) -> tf.Tensor:

@@ -1,0 +1,41 @@
+"""bfloat16 where the processor has it, and the same numbers from float32 where it has not.
+
+A bfloat16 number has float32's range and 8 of its 24 significant bits. The product of two of them
+is exact in float32, and processors with bfloat16 instructions add the products in float32. So a
+convolution in float32 of bfloat16 numbers, rounded to bfloat16, gives what those processors give
+(but for the order of the sums), only no faster. TensorFlow's own way without the instructions takes
+twenty times as long.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import tensorflow as tf
+
+_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}  # Linux's names: x86, x86, ARM
+
+
+@cache
+def is_native() -> bool:
+    """Tell whether convolutions in bfloat16 have instructions: on a GPU, or on this CPU.
+
+    Where the operating system does not say (it is not Linux), the answer is no.
+    """
+    return bool(tf.config.list_physical_devices("GPU")) or cpu_has_instructions()
+
+
+def cpu_has_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Look for bfloat16 among the CPU's flags."""
+    try:
+        flags = re.search(r"^(?:flags|Features)\s*:(.*)", cpuinfo.read_text("utf-8"), re.MULTILINE)
+    except OSError:
+        return False
+    return flags is not None and not _INSTRUCTIONS.isdisjoint(flags[1].split())
+
+
+def for_convolution(x: tf.Tensor) -> tf.Tensor:
+    """Return x, or the same numbers in float32 where bfloat16 has no instructions."""
+    return tf.cast(x, tf.float32) if x.dtype == tf.bfloat16 and not is_native() else x
