@@ -5,8 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bnstudy import xla
 from bnstudy.config import load_config
 from bnstudy.run_log import write_metrics, write_text_atomic
+
+
+@pytest.fixture(autouse=True)
+def plain(request, monkeypatch):
+    """Skip XLA, which takes seconds a network; tests marked `compiled`, and processes, do not."""
+    if not request.node.get_closest_marker("compiled"):
+        monkeypatch.setattr(xla, "compiled", lambda function: function())
 
 
 @pytest.fixture

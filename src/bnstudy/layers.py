@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bnstudy import xla
 from bnstudy.bfloat16 import for_convolution
 from bnstudy.manual import batch_norm, conv2d, elu, network, pooling
-from bnstudy.xla import compiled
 
 
 class Layer:
@@ -244,13 +244,13 @@ class Fused(Layer):
         head = int(isinstance(self.layers[0], ELU) and x.dtype == tf.float32)
         x, first = network.forward(self.layers[:head], x, training)
         if self.layers[head:]:
-            x, rest = compiled(lambda: network.forward(self.layers[head:], x, training))
+            x, rest = xla.compiled(lambda: network.forward(self.layers[head:], x, training))
             first = first + rest
         return x, first
 
     def backward(self, dy, cache):
         """Run the layers in reverse; return dx and the gradients of their parameters."""
-        return compiled(lambda: network.backward(self.layers, dy, cache))
+        return xla.compiled(lambda: network.backward(self.layers, dy, cache))
 
 
 def fuse(layers: Sequence[Layer]) -> list[Layer]:

@@ -6,8 +6,8 @@ from functools import partial
 
 import tensorflow as tf
 
+from bnstudy import xla
 from bnstudy.manual import adam, amsgrad, sgd
-from bnstudy.xla import compiled
 
 
 class Optimizer:
@@ -52,7 +52,7 @@ class Optimizer:
                 w.assign(new_w)
                 tf.nest.map_structure(lambda old, new: old.assign(new), state, new_state)
 
-        compiled(update_all)
+        xla.compiled(update_all)
 
 
 def learning_rate(options, epoch: int) -> float:
