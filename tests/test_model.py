@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from helpers import config, random
 
+from bnstudy import xla
 from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model import Model
 from bnstudy.optimizers import Optimizer
@@ -49,6 +50,17 @@ def test_ten_steps_by_hand_equal_ten_automatic_steps(batch_norm, axes, placement
     automatic = train("autodiff", make_model(batch_norm, axes, placement))
     assert len(set(manual)) == 10
     np.testing.assert_allclose(manual, automatic, rtol=1e-10)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("gradients", "placement"), [("manual", "before_pool"), ("autodiff", "after_conv")]
+)
+def test_compiled_by_xla_a_network_computes_the_same(monkeypatch, gradients, placement):
+    fast = train(gradients, make_model("custom", "channel", placement), steps=3)
+    monkeypatch.setattr(xla, "compiled", lambda function: function())
+    plain = train(gradients, make_model("custom", "channel", placement), steps=3)
+    np.testing.assert_allclose(fast, plain, rtol=1e-11)
 
 
 @pytest.mark.parametrize(

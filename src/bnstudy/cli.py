@@ -121,6 +121,24 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("plan", metavar="PLAN.yaml", type=Path)
     sweep.add_argument("--jobs", metavar="N", type=int, default=1, help="processes at once [1]")
 
+    bench = commands.add_parser("bench", help="measure how fast this machine trains, and why")
+    bench.set_defaults(function=_bench)
+    add = bench.add_argument
+    add("--case", metavar="CASE", action="append", help="a, b, c; may be repeated [all]")
+    add(
+        "--precision",
+        metavar="NAME",
+        action="append",
+        help="float32, bfloat16; may be repeated [float32, and bfloat16 where it is native]",
+    )
+    add("--preset", metavar="NAME", action="append", default=[], help="as for run")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="as for run")
+    add("--data", metavar="DIR", help="where CIFAR-10 lies; or --set data.name=digits")
+    add("--peers", action="store_true", help="add Keras fit, and PyTorch and JAX if installed")
+    add("--rounds", metavar="N", type=_count, default=5, help="everybody's turns [5]")
+    add("--steps", metavar="N", type=_count, default=8, help="training steps in a turn [8]")
+    add("--json", action="store_true", help="print JSON instead of a table")
+
     data = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     add = data.add_argument
     data.set_defaults(function=_data)
@@ -174,6 +192,33 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         raise UserError(f"--jobs: must be an integer >= 1, got {options.jobs}")
     return sweep.run_plan(sweep.load_plan(options.plan), options.jobs)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"must be an integer >= 2, got {text}")
+    return int(text)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from bnstudy import bench
+    from bnstudy.bfloat16 import cpu_has_instructions
+
+    overrides = dict(parse_set(text) for text in options.set)
+    if options.data is not None:
+        overrides["data.dir"] = options.data
+    native = ["float32", "bfloat16"] if cpu_has_instructions() else ["float32"]
+    taking_part = bench.contenders(
+        cases=options.case or ["a", "b", "c"],
+        precisions=options.precision or native,
+        presets=options.preset,
+        overrides=overrides,
+        steps=options.steps,
+        peers=options.peers,
+    )
+    bench.measure(taking_part, options.rounds)
+    bench.write(bench.report(taking_part), options.json)
+    return 0
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ from bnstudy.progress import Progress
 from bnstudy.steps import make_evaluate, make_train_step, start_sums
 
 READ_EVERY = 0.1  # seconds; a device is asked for its sums no more often
-_PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
+PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Training:
 
     def __init__(self, config: Config, dataset: Dataset):
         self.config, self.dataset = config, dataset
-        self.model = Model(config, tf.float32, _PRECISIONS[config.training.precision])
+        self.model = Model(config, tf.float32, PRECISIONS[config.training.precision])
         self.optimizer = Optimizer(config.optimizer, self.model.parameters)
         standardize = standardizers(dataset, config.data.standardize)
         self.batches = TrainingBatches(config, dataset, standardize.train)

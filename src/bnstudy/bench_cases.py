@@ -1,0 +1,148 @@
+"""What `bnstudy bench` times of our own: the parts of a training step, and a whole epoch."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from bnstudy import layers, run_log
+from bnstudy.config import Config
+from bnstudy.data import load_dataset
+from bnstudy.model import ALL_CNN, CLASSES, IMAGE_SHAPE, scaled
+from bnstudy.progress import Progress
+from bnstudy.steps import GRADIENTS, start_sums
+from bnstudy.training import PRECISIONS, Training
+
+Times = dict[str, list[float]]  # part of a step -> seconds, one measurement each
+
+
+class OurCase:
+    """One of our cases, ready to be timed.
+
+    Args:
+        config: with a training set of as many batches as a round has steps.
+
+    """
+
+    def __init__(self, config: Config):
+        self.training = training = Training(config, load_dataset(config.data))
+        self.batch = next(iter(training.batches.epoch(0)))
+        self.folder = Path(tempfile.mkdtemp(prefix="bnstudy-bench-"))
+        model, gradients = training.model, GRADIENTS[config.training.gradients]
+
+        @tf.function(autograph=False)
+        def forward(images):
+            return model.forward(images, training=True)[0]
+
+        @tf.function(autograph=False)
+        def derive(images, labels):
+            return gradients(model, images, labels)[2]
+
+        images, labels = self.batch
+        rate = tf.constant(training.rate, tf.float64)
+        convolutions = convolutions_alone(config, int(images.shape[0]))
+        self.parts: dict[str, Callable[[], object]] = {
+            "step": lambda: float(training.train_step(images, labels, rate, start_sums()).cost),
+            "forward": lambda: forward(images).numpy(),
+            "gradients": lambda: [dw.numpy() for dw in derive(images, labels)],
+            "convolutions": lambda: [float(y) for y in convolutions()],
+        }
+        self.round()
+
+    def round(self) -> Times:
+        """Time each part as often as a round has steps, in turn, and one short epoch."""
+        times: Times = {part: [] for part in self.parts}
+        for _ in range(self.training.batches.steps):
+            for part, run in self.parts.items():
+                times[part].append(seconds(run))
+        steps = self.training.batches.steps
+        times["training"] = [seconds(self.train) / steps]
+        times["epoch"] = [times["training"][0] + seconds(self.test_and_save) / steps]
+        return times
+
+    def train(self) -> None:
+        """Train an epoch, as a run does: batches made on the way, and progress written."""
+        progress = Progress(1, self.training.batches.steps, stream=io.StringIO())
+        self.training.train_epoch(progress, after_step=lambda: None)
+
+    def test_and_save(self) -> None:
+        """End the epoch, as a run does: test, save a checkpoint, write the log."""
+        row = self.training.finish_epoch(after_batch=lambda: None)
+        self.training.save(self.folder)
+        run_log.write_metrics(self.folder, [row])
+
+
+def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tensor]]:
+    """Make a function that carries out all convolutions of one training step and nothing else.
+
+    Forward, and backward with respect to kernels and (but for the first) images, on random numbers
+    in the shapes and the order of the step.
+
+    Args:
+        config: `model.width` and `training.precision` are read.
+        images: in a batch.
+
+    """
+    dtype = PRECISIONS[config.training.precision]
+
+    def numbers(*shape: int) -> tf.Tensor:
+        return tf.cast(tf.random.stateless_normal(shape, seed=[0, len(cases)]), dtype)
+
+    cases: list[tuple[layers.Conv2D, tf.Tensor, tf.Tensor]] = []  # convolution, x, dy
+    for kernel, side, inputs, outputs in conv_shapes(config.model.width):
+        w = tf.random.stateless_normal((kernel, kernel, inputs, outputs), seed=[1, len(cases)])
+        layer = layers.Conv2D(f"conv{len(cases) + 1}", 0.05 * w, tf.float32)
+        x, dy = numbers(images, side, side, inputs), numbers(images, side, side, outputs)
+        cases.append((layer, x, dy))
+
+    @tf.function(autograph=False)
+    def run() -> list[tf.Tensor]:
+        results: list[tf.Tensor] = []
+        caches, done = [], []
+        for layer, x, _ in cases:
+            with tf.control_dependencies(done):
+                y, cache = layer.forward(tf.identity(x), True)
+            caches.append(cache)
+            results, done = [*results, y], [y]
+        for (layer, _, dy), cache in zip(reversed(cases), reversed(caches), strict=True):
+            with tf.control_dependencies(done):
+                dx, (dw,) = layer.backward(tf.identity(dy), cache)
+            done = [dw] if layer is cases[0][0] else [dx, dw]
+            results += done
+        return [y[0, 0, 0, 0] for y in results]  # or TensorFlow would leave them out
+
+    return run
+
+
+def conv_shapes(width: float) -> list[tuple[int, int, int, int]]:
+    """List the convolutions: side of the kernel, side of the image, channels in and out."""
+    side, _, inputs = IMAGE_SHAPE
+    shapes = []
+    for row in ALL_CNN:
+        outputs = CLASSES if row is ALL_CNN[-1] else scaled(row.channels, width)
+        shapes.append((row.kernel, side, inputs, outputs))
+        inputs = outputs
+        side //= 2 if row.pool else 1
+    return shapes
+
+
+def training_flops(width: float) -> int:
+    """Count the floating-point operations of the convolutions that train on one image.
+
+    Two for a multiplication and an addition; forward, the kernels' gradient, the images' gradient
+    (which the first layer does not need).
+    """
+    forward = [2 * (k * s) ** 2 * i * o for k, s, i, o in conv_shapes(width)]
+    return 3 * sum(forward) - forward[0]
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start

@@ -1,0 +1,174 @@
+"""The same network as others train it, for `bnstudy bench --peers`.
+
+Case b: the framework's own batch norm, automatic differentiation, Adam.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from bnstudy.bench_cases import Times, conv_shapes, seconds
+from bnstudy.config import Config
+from bnstudy.data import load_dataset
+from bnstudy.data.batches import TrainingBatches, standardizers
+from bnstudy.model import ALL_CNN
+
+
+def batches_of(config: Config) -> TrainingBatches:
+    """Make the batches that a run would see."""
+    dataset = load_dataset(config.data)
+    return TrainingBatches(config, dataset, standardizers(dataset, config.data.standardize).train)
+
+
+class KerasFit:
+    """Keras's own training loop, on the batches of a run, made on the way."""
+
+    def __init__(self, config: Config):
+        half = config.training.precision == "bfloat16"
+        keras.config.set_dtype_policy("mixed_bfloat16" if half else "float32")
+        bn = keras.layers.BatchNormalization
+        stack = [keras.Input((32, 32, 3))]
+        for row, (kernel, _, _, outputs) in zip(
+            ALL_CNN, conv_shapes(config.model.width), strict=True
+        ):
+            stack.append(
+                keras.layers.Conv2D(
+                    outputs, kernel, padding="same", use_bias=False, activation="elu"
+                )
+            )
+            if row.pool:
+                stack += [
+                    bn(momentum=config.bn.momentum, epsilon=config.bn.epsilon),
+                    keras.layers.AveragePooling2D(2),
+                ]
+        stack += [keras.layers.GlobalAveragePooling2D(dtype="float32")]
+        self.model = keras.Sequential(stack)
+        self.model.compile(
+            keras.optimizers.Adam(config.optimizer.learning_rate),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        self.batches = batches_of(config)
+        self.round()
+
+    def round(self) -> Times:
+        """Time `fit` over one short epoch."""
+        data = self.batches.epoch(0)
+        took = seconds(lambda: self.model.fit(data, epochs=1, shuffle=False, verbose=0))
+        return {"training": [took / self.batches.steps]}
+
+
+class PyTorch:
+    """PyTorch, eager, channels last; one batch again and again, so its data costs nothing."""
+
+    def __init__(self, config: Config):
+        import torch
+
+        nn, precision = torch.nn, config.training.precision
+        stack = []
+        for row, (kernel, _, inputs, outputs) in zip(
+            ALL_CNN, conv_shapes(config.model.width), strict=True
+        ):
+            stack += [nn.Conv2d(inputs, outputs, kernel, padding="same", bias=False), nn.ELU()]
+            if row.pool:
+                bn = nn.BatchNorm2d(outputs, config.bn.epsilon, momentum=1 - config.bn.momentum)
+                stack += [bn, nn.AvgPool2d(2)]
+        model = nn.Sequential(*stack, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        model = model.to(memory_format=torch.channels_last)
+        optimizer = torch.optim.Adam(model.parameters(), config.optimizer.learning_rate)
+        batches = batches_of(config)
+        images, labels = next(batches.epoch(0).as_numpy_iterator())
+        x = torch.tensor(images.transpose(0, 3, 1, 2))
+        x = x.to(memory_format=torch.channels_last)
+        y = torch.tensor(labels)
+
+        def step() -> float:
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+                logits = model(x)
+            cost = nn.functional.cross_entropy(logits.float(), y)
+            cost.backward()
+            optimizer.step()
+            return cost.item()
+
+        self.steps, self.step = batches.steps, step
+        self.round()
+
+    def round(self) -> Times:
+        """Time each step of a short epoch."""
+        return {"training": [seconds(self.step) for _ in range(self.steps)]}
+
+
+class Jax:
+    """JAX, the whole step compiled; one batch again and again."""
+
+    def __init__(self, config: Config):
+        import jax
+        import jax.numpy as jnp
+
+        half = config.training.precision == "bfloat16"
+        low = jnp.bfloat16 if half else jnp.float32
+        shapes, epsilon = conv_shapes(config.model.width), config.bn.epsilon
+        random = np.random.default_rng(0)
+        w = {
+            f"conv{i}": jnp.asarray(0.05 * random.standard_normal((k, k, c, o)), jnp.float32)
+            for i, (k, _, c, o) in enumerate(shapes)
+        }
+        for i, row in enumerate(ALL_CNN):
+            if row.pool:
+                channels = shapes[i][3]
+                w |= {f"gamma{i}": jnp.ones(channels), f"beta{i}": jnp.zeros(channels)}
+
+        def cost_of(w, x, y):
+            x = x.astype(low)
+            for i, row in enumerate(ALL_CNN):
+                x = jax.lax.conv_general_dilated(
+                    x,
+                    w[f"conv{i}"].astype(low),
+                    (1, 1),
+                    "SAME",
+                    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                )
+                x = jax.nn.elu(x)
+                if row.pool:
+                    full = x.astype(jnp.float32)
+                    mean, variance = full.mean((0, 1, 2)), full.var((0, 1, 2))
+                    full = (full - mean) * jax.lax.rsqrt(variance + epsilon)
+                    x = (w[f"gamma{i}"] * full + w[f"beta{i}"]).astype(low)
+                    n, height, width, channels = x.shape
+                    x = x.reshape(n, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+            log_p = jax.nn.log_softmax(x.astype(jnp.float32).mean((1, 2)))
+            return -jnp.take_along_axis(log_p, y[:, None], 1).mean()
+
+        @jax.jit
+        def adam(w, m, v, t, x, y):
+            cost, dw = jax.value_and_grad(cost_of)(w, x, y)
+            m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, dw)
+            v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, v, dw)
+            rate = config.optimizer.learning_rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            w = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-8), w, m, v)
+            return w, m, v, t + 1, cost
+
+        zeros = jax.tree.map(jnp.zeros_like, w)
+        self.state = (w, zeros, zeros, jnp.float32(1))
+        batches = batches_of(config)
+        images, labels = next(batches.epoch(0).as_numpy_iterator())
+        self.steps, self.data, self.adam = batches.steps, (images, labels), adam
+        self.round()
+
+    def round(self) -> Times:
+        """Time each step of a short epoch."""
+        return {"training": [self._step() for _ in range(self.steps)]}
+
+    def _step(self) -> float:
+        start = time.perf_counter()
+        *self.state, cost = self.adam(*self.state, *self.data)
+        float(cost)
+        return time.perf_counter() - start
+
+
+MAKERS: dict[str, Callable] = {"Keras fit": KerasFit, "PyTorch eager": PyTorch, "JAX": Jax}
