@@ -9,31 +9,17 @@ twenty times as long.
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 
 import tensorflow as tf
 
-_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}  # Linux's names: x86, x86, ARM
+from bnstudy.environment import cpu_has_bfloat16
 
 
 @cache
 def is_native() -> bool:
-    """Tell whether convolutions in bfloat16 have instructions: on a GPU, or on this CPU.
-
-    Where the operating system does not say (it is not Linux), the answer is no.
-    """
-    return bool(tf.config.list_physical_devices("GPU")) or cpu_has_instructions()
-
-
-def cpu_has_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Look for bfloat16 among the CPU's flags."""
-    try:
-        flags = re.search(r"^(?:flags|Features)\s*:(.*)", cpuinfo.read_text("utf-8"), re.MULTILINE)
-    except OSError:
-        return False
-    return flags is not None and not _INSTRUCTIONS.isdisjoint(flags[1].split())
+    """Tell whether convolutions in bfloat16 have instructions: on a GPU, or on this CPU."""
+    return bool(tf.config.list_physical_devices("GPU")) or cpu_has_bfloat16()
 
 
 def for_convolution(x: tf.Tensor) -> tf.Tensor:

@@ -202,12 +202,12 @@ def _count(text: str) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     from bnstudy import bench
-    from bnstudy.bfloat16 import cpu_has_instructions
+    from bnstudy.environment import cpu_has_bfloat16
 
     overrides = dict(parse_set(text) for text in options.set)
     if options.data is not None:
         overrides["data.dir"] = options.data
-    native = ["float32", "bfloat16"] if cpu_has_instructions() else ["float32"]
+    native = ["float32", "bfloat16"] if cpu_has_bfloat16() else ["float32"]
     taking_part = bench.contenders(
         cases=options.case or ["a", "b", "c"],
         precisions=options.precision or native,

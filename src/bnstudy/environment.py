@@ -47,6 +47,7 @@ def environment(command: list[str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cores": _usable_cores(),
+        "bfloat16_instructions": cpu_has_bfloat16(),
         "gpus": gpus,
         "op_determinism": bool(gpus),  # a run switches it on where there is a GPU
         "threads": {
@@ -102,14 +103,26 @@ def _git(file: Path) -> dict[str, Any] | None:
         return None
 
 
+def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Look for bfloat16 among the CPU's flags: AVX512_BF16 or AMX on x86, bf16 on ARM.
+
+    Where the operating system does not tell (it is not Linux), the answer is no.
+    """
+    flags = _cpuinfo("flags", cpuinfo) or _cpuinfo("Features", cpuinfo) or ""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags.split())
+
+
 def _cpu_model() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(key: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """Return what the first core says of itself; None where there is no such file or line."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
-        pass  # no Linux
-    return platform.processor() or platform.machine()
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), None)
 
 
 def _usable_cores() -> int | None:

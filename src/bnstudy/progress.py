@@ -79,11 +79,12 @@ class Progress:
         """Write the line of a finished epoch, from its row of metrics.csv."""
         self.close()
         seconds = row["train_seconds"]
+        speed = self._images / max(seconds, 1e-3)  # rounded to that
         say(
             f"epoch {row['epoch']}/{self._epochs}: "
             f"train cost {row['train_cost']:.4f}, accuracy {row['train_accuracy']:.4f}; "
             f"test cost {row['test_cost']:.4f}, accuracy {row['test_accuracy']:.4f}; "
-            f"{seconds:.0f} s + {row['test_seconds']:.0f} s, {self._images / seconds:.0f} images/s",
+            f"{seconds:.0f} s + {row['test_seconds']:.0f} s, {speed:.0f} images/s",
             self._stream,
         )
 

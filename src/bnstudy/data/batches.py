@@ -148,11 +148,13 @@ def mean_and_stddev(images: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarr
         Mean and standard deviation, float64, in grey levels.
 
     """
-    total = square = 0
+    total = square = 0  # per pixel first: sums of 1000 images fit 32 bits
     for start in range(0, len(images), 1000):
-        part = images[start : start + 1000].astype(np.int64)
-        total = total + part.sum(axes)
-        square = square + (part**2).sum(axes)
+        part = images[start : start + 1000].astype(np.uint16)
+        total = total + part.sum(0, dtype=np.uint32).astype(np.int64)
+        square = square + (part * part).sum(0, dtype=np.uint32).astype(np.int64)
+    others = tuple(axis - 1 for axis in axes if axis)
+    total, square = total.sum(others), square.sum(others)
     count = images.size // np.size(total)
     total, square = total.astype(object), square.astype(object)  # Python's integers never overflow
     mean = (total / count).astype(np.float64)
