@@ -10,11 +10,18 @@ from bnstudy.config import load_config
 from bnstudy.run_log import write_metrics, write_text_atomic
 
 
+@pytest.fixture(autouse=True, scope="session")
+def plain():
+    """Skip XLA, which takes seconds a network, but in tests marked `compiled` and in processes."""
+    compiled, xla.compiled = xla.compiled, lambda function: function()
+    return compiled
+
+
 @pytest.fixture(autouse=True)
-def plain(request, monkeypatch):
-    """Skip XLA, which takes seconds a network; tests marked `compiled`, and processes, do not."""
-    if not request.node.get_closest_marker("compiled"):
-        monkeypatch.setattr(xla, "compiled", lambda function: function())
+def compiled(request, plain, monkeypatch):
+    """Use XLA after all."""
+    if request.node.get_closest_marker("compiled"):
+        monkeypatch.setattr(xla, "compiled", plain)
 
 
 @pytest.fixture
