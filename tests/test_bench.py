@@ -1,0 +1,77 @@
+"""The benchmark: what it counts, what it compares, what it prints."""
+
+import json
+
+import pytest
+from helpers import config
+
+from bnstudy import bench, bench_cases
+from bnstudy.bench import Contender
+from bnstudy.cli import main
+
+TINY = ["--preset", "quick", "--set", "model.width=0.05", "--set", "training.batch_size=10"]
+TINY += ["--rounds", "2", "--steps", "3"]
+
+
+def test_the_operations_are_counted_as_by_hand():
+    at_32 = 32**2 * (9 * 3 * 96 + 9 * 96 * 96 + 9 * 96 * 192)
+    at_16, at_8 = 16**2 * 3 * 9 * 192 * 192, 8**2 * (9 * 192 * 192 + 192 * 192 + 192 * 10)
+    multiply_adds = at_32 + at_16 + at_8
+    assert round(multiply_adds / 1e6) == 536
+    first = 32**2 * 9 * 3 * 96  # its images need no gradient
+    assert bench_cases.training_flops(1.0) == 2 * (3 * multiply_adds - first)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_convolutions_alone_are_those_of_a_step(precision):
+    run = bench_cases.convolutions_alone(config(training__precision=precision), images=2)
+    assert len(run()) == 9 + 9 + 8
+    kinds = [op.type for op in run.get_concrete_function().graph.get_operations()]
+    assert kinds.count("Conv2D") == kinds.count("Conv2DBackpropFilter") == 9
+    assert kinds.count("Conv2DBackpropInput") == 9  # the first is not run: nobody asks for it
+
+
+def test_ratios_are_taken_within_a_round():
+    fast, slow = (Contender(name, "float32", config()) for name in ("case c", "case a"))
+    fast.rounds = [{"training": [1.0, 1.0, 9.0]}, {"training": [4.0]}, {"training": [2.0]}]
+    slow.rounds = [{"training": [2.0]}, {"training": [4.0]}, {"training": [6.0]}]
+    assert fast.ratio("training", slow, "training") == [2.0, 1.0, 3.0]
+    assert fast.median("training") == 2.0
+
+
+def test_the_command_prints_json_and_its_table(capsys):
+    cases = ["--case", "a", "--case", "c", "--precision", "bfloat16"]
+    assert main(["bench", *cases, *TINY, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    _, row = figures["rows"]
+    assert (row["name"], row["precision"]) == ("case c", "bfloat16")
+    assert figures["network"]["flops_per_image"] == bench_cases.training_flops(0.05)
+    assert row["images_per_second"] == pytest.approx(10_000 / row["training_ms"])
+    whole = row["forward_ms"] + row["backward_ms"] + row["update_ms"]
+    assert whole == pytest.approx(row["step_ms"])
+    assert row["peak_mb"] > 100
+    bench.write(figures, as_json=False)
+    table = capsys.readouterr().out
+    assert "| case a | bfloat16 |" in table
+    assert "| case c bfloat16 / case a bfloat16 |" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rounds", "1"], "must be an integer >= 2, got 1"),
+        (["--case", "d"], "the cases are a, b, c"),
+        (["--precision", "float16"], "float32"),
+        (["--preset", "quick", "--steps", "9999"], "data.train_limit"),
+    ],
+)
+def test_wrong_input_is_one_line(capsys, arguments, says):
+    assert main(["bench", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error.splitlines()[-1]
+
+
+def test_a_contender_that_dies_is_named(monkeypatch):
+    monkeypatch.setattr(bench, "_serve", None)  # what the process is told to run cannot be sent
+    with pytest.raises(bench.UserError, match="case c ended; is the memory short"):
+        bench.measure([Contender("case c", "float32", config())], rounds=2)
