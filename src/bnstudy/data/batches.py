@@ -188,7 +188,7 @@ class TrainingBatches:
     def __init__(self, config, dataset: Dataset, standardize: Callable):
         self._seed, self._augment = config.seed, config.data.augment
         self._originals = config.training.batch_size // (2 if self._augment else 1)
-        self._images, self._labels = tf.constant(dataset.train_images), dataset.train_labels
+        self._images, self._labels = dataset.train_images, dataset.train_labels
         self._standardize = standardize
         _refuse_a_batch_of_one(config, len(dataset.train_labels) % config.training.batch_size)
         self.steps = math.ceil(len(dataset.train_labels) / self._originals)
@@ -205,7 +205,8 @@ class TrainingBatches:
 
         def batch(step):
             chosen = tf.constant(order)[step * self._originals : (step + 1) * self._originals]
-            x = tf.cast(tf.gather(self._images, chosen), tf.float32)
+            x = tf.numpy_function(self._images.__getitem__, [chosen], tf.uint8)  # no second copy
+            x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
             y = tf.gather(tf.constant(self._labels), chosen)
             if self._augment:
                 x = tf.concat([x, augment(x, self._seed, epoch * self.steps + step)], axis=0)
