@@ -188,7 +188,7 @@ def caught(mutation: Mutation) -> tuple[bool, str]:
             return False, f"{mutation.file} has no {mutation.right!r}"
         file.write_text(text.replace(mutation.right, mutation.wrong, 1))
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", mutation.test],
+            [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", mutation.test],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,

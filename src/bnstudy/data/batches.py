@@ -203,11 +203,14 @@ class TrainingBatches:
         """
         order = epoch_order(self._seed, epoch, len(self._labels))
 
+        def take(step):  # in NumPy: TensorFlow would keep a copy of all images
+            chosen = order[step * self._originals : (step + 1) * self._originals]
+            return self._images[chosen], self._labels[chosen]
+
         def batch(step):
-            chosen = tf.constant(order)[step * self._originals : (step + 1) * self._originals]
-            x = tf.numpy_function(self._images.__getitem__, [chosen], tf.uint8)  # no second copy
+            x, y = tf.numpy_function(take, [step], (tf.uint8, tf.int64))
             x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
-            y = tf.gather(tf.constant(self._labels), chosen)
+            y = tf.ensure_shape(y, [None])
             if self._augment:
                 x = tf.concat([x, augment(x, self._seed, epoch * self.steps + step)], axis=0)
                 y = tf.concat([y, y], axis=0)
