@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnstudy import xla
 from bnstudy.config import load_config
 from bnstudy.run_log import write_metrics, write_text_atomic
 
@@ -13,6 +12,8 @@ from bnstudy.run_log import write_metrics, write_text_atomic
 @pytest.fixture(autouse=True, scope="session")
 def plain():
     """Skip XLA, which takes seconds a network, but in tests marked `compiled` and in processes."""
+    from bnstudy import xla  # here: the process that only hands out tests needs no TensorFlow
+
     compiled, xla.compiled = xla.compiled, lambda function: function()
     return compiled
 
@@ -21,7 +22,7 @@ def plain():
 def compiled(request, plain, monkeypatch):
     """Use XLA after all."""
     if request.node.get_closest_marker("compiled"):
-        monkeypatch.setattr(xla, "compiled", plain)
+        monkeypatch.setattr("bnstudy.xla.compiled", plain)
 
 
 @pytest.fixture
