@@ -78,8 +78,8 @@ MUTATIONS = [
     Mutation(
         "ELU' = 2 for positive inputs",
         "manual/elu.py",
-        "return dy * (tf.minimum(y, 0) + 1)",
-        "return dy * tf.where(y > 0, 2 * tf.ones_like(y), y + 1)",
+        "widen(dy) * (tf.minimum(y, 0) + 1)",
+        "widen(dy) * tf.where(y > 0, 2 * tf.ones_like(y), y + 1)",
         "tests/manual/test_elu.py::test_the_slope_is_one_for_positive_inputs",
     ),
     Mutation(

@@ -13,6 +13,7 @@ from bnstudy import checkpoint, runner
 from bnstudy import training as training_module
 from bnstudy.data import load_dataset
 from bnstudy.data.batches import standardizers
+from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model import Model
 from bnstudy.progress import Progress
 from bnstudy.training import Training
@@ -80,17 +81,18 @@ def test_training_figures_are_means_over_images_not_over_batches():
     step = training.train_step
 
     def spy(images, labels, rate, sums):
-        after, count = step(images, labels, rate, sums), len(labels)
-        cost, correct = float(after.cost - sums.cost), int(after.correct - sums.correct)
-        seen.append((cost / count, correct, count))
-        return after
+        logits, _ = training.model.forward(images, training=True)
+        cost, _ = softmax_cross_entropy.forward(logits, labels)
+        correct = np.sum(np.argmax(logits, 1) == labels)
+        seen.append((float(cost), correct, len(labels)))
+        return step(images, labels, rate, sums)
 
     training.train_step = spy
     training.train_epoch(Progress(2, 106), after_step=lambda: None)
     row = training.finish_epoch(after_batch=lambda: None)
     costs, correct, counts = np.array(seen).T
     assert list(counts) == [20] * 5 + [6]
-    assert row["train_cost"] == pytest.approx(np.average(costs, weights=counts), rel=1e-12)
+    assert row["train_cost"] == pytest.approx(np.average(costs, weights=counts), rel=1e-6)
     assert row["train_cost"] != pytest.approx(costs.mean(), rel=1e-4)
     assert row["train_accuracy"] == correct.sum() / 106
 
