@@ -34,7 +34,6 @@ class OurCase:
     def __init__(self, config: Config):
         self.training = training = Training(config, load_dataset(config.data))
         self.batch = next(iter(training.batches.epoch(0)))
-        self.folder = Path(tempfile.mkdtemp(prefix="bnstudy-bench-"))
         model, gradients = training.model, GRADIENTS[config.training.gradients]
 
         @tf.function(autograph=False)
@@ -83,8 +82,9 @@ class OurCase:
     def test_and_save(self) -> None:
         """End the epoch, as a run does: test, save a checkpoint, write the log."""
         row = self.training.finish_epoch(after_batch=lambda: None)
-        self.training.save(self.folder)
-        run_log.write_metrics(self.folder, [row])
+        with tempfile.TemporaryDirectory(prefix="bnstudy-bench-") as folder:
+            self.training.save(Path(folder))
+            run_log.write_metrics(folder, [row])
 
 
 def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tensor]]:

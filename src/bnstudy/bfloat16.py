@@ -3,8 +3,8 @@
 A bfloat16 number has float32's range and 8 of its 24 significant bits. The product of two of them
 is exact in float32, and processors with bfloat16 instructions add the products in float32. So a
 convolution in float32 of bfloat16 numbers, rounded to bfloat16, gives what those processors give
-(but for the order of the sums), only no faster. TensorFlow's own way without the instructions takes
-twenty times as long.
+(but for the order of the sums), only no faster. TensorFlow's own way without the instructions took
+fifteen times as long (case a, width 0.25).
 """
 
 from __future__ import annotations
