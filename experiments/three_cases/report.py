@@ -25,22 +25,25 @@ def folders(place: Path) -> list[Path]:
 
 def table(place: Path) -> str:
     """Return the results of the runs in a folder as a Markdown table, a row per case."""
+    logs = [bnstudy.load_log(folder) for folder in folders(place)]
+    several = len({log.config.training.precision for log in logs}) > 1
     results: dict[str, list[dict]] = {}
-    for folder in folders(place):
-        result = bnstudy.load_log(folder).result
-        results.setdefault(result["case"], []).append(result)
+    for log in logs:
+        row = log.result["case"] + (f", {log.config.training.precision}" if several else "")
+        results.setdefault(row, []).append(log.result)
     rows = [
         "| case | seeds | training accuracy | test accuracy | training cost (nats) | test cost (nats) |",  # noqa: E501
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for case, runs in sorted(results.items()):
+    for row, runs in sorted(results.items()):
         cells = [_mean_and_range([run[column] for run in runs]) for column in COLUMNS]
-        rows.append(f"| {case} | {len(runs)} | {' | '.join(cells)} |")
+        rows.append(f"| {row} | {len(runs)} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def _mean_and_range(values: list[float]) -> str:
-    return f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})"
+    spread = f" ({min(values):.4f} to {max(values):.4f})" if len(values) > 1 else ""
+    return f"{np.mean(values):.4f}{spread}"
 
 
 if __name__ == "__main__":

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import multiprocessing
 import resource
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
 from bnstudy import quiet
 from bnstudy.config import Config, load_config
-from bnstudy.environment import environment
 from bnstudy.errors import UserError, one_line
 from bnstudy.output import say
 
@@ -156,16 +154,24 @@ def _serve(contender: Contender, line: Connection) -> None:
     try:
         timed = _make(contender)
         line.send(("ready", None))
-        while line.recv():
+        while _told(line):
             times = timed.round()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             line.send(("times", (times, peak / (1e6 if sys.platform == "darwin" else 1e3))))
-    except (EOFError, KeyboardInterrupt):
-        pass  # the benchmark has ended
+    except KeyboardInterrupt:
+        pass  # the benchmark says so itself
     except UserError as error:
         line.send(("wrong", str(error)))
     except Exception as error:
         line.send(("broken", f"{type(error).__name__}: {one_line(error)}"))
+
+
+def _told(line: Connection) -> bool:
+    """Wait for the word to go; return False when the benchmark has ended."""
+    try:
+        return line.recv() == "go"
+    except EOFError:
+        return False
 
 
 def _make(contender: Contender):
@@ -177,121 +183,3 @@ def _make(contender: Contender):
     from bnstudy.bench_cases import OurCase
 
     return OurCase(contender.config)
-
-
-# ------------------------------------------------------------------------------------ results
-
-
-def report(all_contenders: Sequence[Contender]) -> dict[str, Any]:
-    """Turn times into figures.
-
-    Returns:
-        `machine`, `network`, `rows` (one for each contender) and `ratios` of speeds: median, least
-        and greatest over the rounds.
-
-    """
-    quiet.import_tensorflow()
-    from bnstudy.bench_cases import training_flops
-
-    config = all_contenders[0].config
-    flops = training_flops(config.model.width)
-    facts = environment(sys.argv)
-    return {
-        "machine": {key: facts[key] for key in ("cpu", "cores", "gpus", "versions", "variables")},
-        "network": {
-            "width": config.model.width,
-            "batch_size": config.training.batch_size,
-            "flops_per_image": flops,
-            "data": config.data.name,
-        },
-        "rounds": len(all_contenders[0].rounds),
-        "rows": [_row(contender, flops) for contender in all_contenders],
-        "ratios": dict(_ratios(all_contenders)),
-    }
-
-
-def _row(contender: Contender, flops: int) -> dict[str, Any]:
-    """Return the figures of one contender; times in milliseconds a step."""
-    batch, median = contender.config.training.batch_size, contender.median
-    row = {
-        "name": contender.name,
-        "precision": contender.precision,
-        "images_per_second": batch / median("training"),
-        "training_ms": 1e3 * median("training"),
-        "training_spread": contender.spread("training"),
-        "gflops": flops * batch / median("training") / 1e9,
-        "peak_mb": contender.peak_mb,
-    }
-    if "step" in contender.rounds[0]:
-        row |= {
-            "step_ms": 1e3 * median("step"),
-            "step_spread": contender.spread("step"),
-            "forward_ms": 1e3 * median("forward"),
-            "backward_ms": 1e3 * (median("gradients") - median("forward")),
-            "update_ms": 1e3 * (median("step") - median("gradients")),
-            "convolutions_ms": 1e3 * median("convolutions"),
-            "convolutions_gflops": flops * batch / median("convolutions") / 1e9,
-            "share_of_convolutions": contender.ratio("step", contender, "convolutions"),
-            "epoch_against_steps": contender.ratio("epoch", contender, "step"),
-        }
-    return row
-
-
-def _ratios(all_contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
-    """Compare the last of our cases with the others, in its precision and in float32."""
-    last = [contender for contender in all_contenders if contender.name not in PEERS][-1].name
-    for mine in all_contenders:
-        for other in all_contenders:
-            if (
-                mine.name == last
-                and other is not mine
-                and other.precision in (mine.precision, "float32")
-            ):
-                yield (
-                    f"{mine.name} {mine.precision} / {other.name} {other.precision}",
-                    mine.ratio("training", other, "training"),
-                )
-
-
-def lines(figures: dict[str, Any]) -> Iterable[str]:
-    """Write the figures as a table in Markdown."""
-    machine, network = figures["machine"], figures["network"]
-    yield (
-        f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
-        f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
-        f"{network['batch_size']}, {network['data']}; {figures['rounds']} rounds, medians"
-    )
-    yield ""
-    yield (
-        "| | precision | images/s | GFLOP/s | ms per step in training | bare step | forward "
-        "| backward | update | convolutions alone | their share of the bare step "
-        "| steps' share of an epoch | peak memory |"
-    )
-    yield "|" + " --- |" * 13
-    for row in figures["rows"]:
-        cells = [row["name"], row["precision"]]
-        cells += [f"{row['images_per_second']:.1f}", f"{row['gflops']:.0f}"]
-        cells += [_with_spread(row["training_ms"], row["training_spread"])]
-        if "step_ms" in row:
-            cells += [_with_spread(row["step_ms"], row["step_spread"])]
-            cells += [f"{row[f'{part}_ms']:.1f}" for part in ("forward", "backward", "update")]
-            cells += [f"{row['convolutions_ms']:.1f} ({row['convolutions_gflops']:.0f} GFLOP/s)"]
-            cells += [f"{row[share][0]:.2f}" for share in ("share_of_convolutions",)]
-            cells += [f"{row['epoch_against_steps'][0]:.2f}"]
-        else:
-            cells += [""] * 7
-        yield "| " + " | ".join([*cells, f"{row['peak_mb']:,.0f} MB"]) + " |"
-    yield ""
-    yield "| speed of / speed of | median | over the rounds |"
-    yield "| --- | --- | --- |"
-    for name, (median, least, greatest) in figures["ratios"].items():
-        yield f"| {name} | {median:.2f} | {least:.2f} to {greatest:.2f} |"
-
-
-def _with_spread(milliseconds: float, spread: float) -> str:
-    return f"{milliseconds:.1f} ± {100 * spread:.0f} %"
-
-
-def write(figures: dict[str, Any], as_json: bool) -> None:
-    """Print the figures, as JSON or as a table."""
-    say(json.dumps(figures, indent=2) if as_json else "\n".join(lines(figures)))

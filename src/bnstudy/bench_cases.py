@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import statistics
 import tempfile
 import time
@@ -44,13 +45,19 @@ class OurCase:
         def derive(images, labels):
             return gradients(model, images, labels)[2]
 
+        @tf.function(autograph=False)
+        def update(dparameters, rate):
+            training.optimizer.apply(dparameters, rate)
+
         images, labels = self.batch
         rate = tf.constant(training.rate, tf.float64)
+        nothing = [tf.zeros_like(w) for w in model.parameters.values()]
         convolutions = convolutions_alone(config, int(images.shape[0]))
         self.parts: dict[str, Callable[[], object]] = {
             "step": lambda: float(training.train_step(images, labels, rate, start_sums()).cost),
             "forward": lambda: forward(images).numpy(),
             "gradients": lambda: [dw.numpy() for dw in derive(images, labels)],
+            "update": lambda: update(nothing, rate),
             "convolutions": lambda: [float(y) for y in convolutions()],
         }
         self.round()
@@ -62,9 +69,21 @@ class OurCase:
             for part, run in self.parts.items():
                 times[part].append(seconds(run))
         times["training"] = self.train()
-        end = seconds(self.test_and_save) / self.training.batches.steps
-        times["epoch"] = [statistics.mean(times["training"]) + end]
+        times["steps"] = [statistics.mean(times["step"])]
+        times["epoch"] = [self.epoch(statistics.mean(times["training"]))]
         return times
+
+    def epoch(self, step: float) -> float:
+        """Time the end of a short epoch; return the seconds a step of a whole one takes with it.
+
+        Args:
+            step: seconds between the ends of two steps.
+
+        """
+        test, save = seconds(self.test), seconds(self.save)
+        every = self.training.config.checkpoint.every_seconds or math.inf
+        # As many test images to a step as in a run, but checkpoints only now and then.
+        return step + test / self.training.batches.steps + save * step / every
 
     def train(self) -> list[float]:
         """Train an epoch, as a run does: batches made on the way, progress written.
@@ -79,12 +98,15 @@ class OurCase:
         self.training.train_epoch(progress, lambda: ends.append(time.perf_counter()))
         return [after - before for before, after in pairwise(ends)]
 
-    def test_and_save(self) -> None:
-        """End the epoch, as a run does: test, save a checkpoint, write the log."""
-        row = self.training.finish_epoch(after_batch=lambda: None)
+    def test(self) -> None:
+        """Test, as a run does at the end of an epoch."""
+        self.training.finish_epoch(after_batch=lambda: None)
+
+    def save(self) -> None:
+        """Save a checkpoint and write the log, as a run does."""
         with tempfile.TemporaryDirectory(prefix="bnstudy-bench-") as folder:
             self.training.save(Path(folder))
-            run_log.write_metrics(folder, [row])
+            run_log.write_metrics(folder, self.training.position.rows)
 
 
 def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tensor]]:

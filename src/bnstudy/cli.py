@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -201,7 +202,7 @@ def _count(text: str) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from bnstudy import bench
+    from bnstudy import bench, bench_report
     from bnstudy.environment import cpu_has_bfloat16
 
     overrides = dict(parse_set(text) for text in options.set)
@@ -217,7 +218,8 @@ def _bench(options: argparse.Namespace) -> int:
         peers=options.peers,
     )
     bench.measure(taking_part, options.rounds)
-    bench.write(bench.report(taking_part), options.json)
+    figures = bench_report.report(taking_part)
+    say(json.dumps(figures, indent=2) if options.json else "\n".join(bench_report.lines(figures)))
     return 0
 
 

@@ -1,0 +1,140 @@
+"""Turn what `bnstudy bench` timed into figures, and the figures into a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bnstudy import quiet
+from bnstudy.bench import PEERS, Contender
+from bnstudy.environment import environment
+
+COLUMNS = (
+    "",
+    "precision",
+    "images/s",
+    "GFLOP/s",
+    "ms per step in training",
+    "bare step",
+    "forward",
+    "backward",
+    "update",
+    "convolutions alone",
+    "their share of the bare step",
+    "steps' share of an epoch",
+    "peak memory",
+)
+
+
+def report(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """Turn times into figures.
+
+    Returns:
+        `machine`, `network`, `rows` (one for each contender) and `ratios` of speeds: median, least
+        and greatest over the rounds.
+
+    """
+    quiet.import_tensorflow()
+    from bnstudy.bench_cases import training_flops
+
+    config = contenders[0].config
+    flops = training_flops(config.model.width)
+    facts = environment(sys.argv)
+    return {
+        "machine": {key: facts[key] for key in ("cpu", "cores", "gpus", "versions", "variables")},
+        "network": {
+            "width": config.model.width,
+            "batch_size": config.training.batch_size,
+            "flops_per_image": flops,
+            "data": config.data.name,
+        },
+        "rounds": len(contenders[0].rounds),
+        "rows": [_row(contender, flops) for contender in contenders],
+        "ratios": dict(_ratios(contenders)),
+    }
+
+
+def _row(contender: Contender, flops: int) -> dict[str, Any]:
+    """Return the figures of one contender; times in milliseconds a step."""
+    batch, median = contender.config.training.batch_size, contender.median
+    row = {
+        "name": contender.name,
+        "precision": contender.precision,
+        "images_per_second": batch / median("training"),
+        "training_ms": 1e3 * median("training"),
+        "training_spread": contender.spread("training"),
+        "gflops": flops * batch / median("training") / 1e9,
+        "peak_mb": contender.peak_mb,
+    }
+    if "step" in contender.rounds[0]:
+        row |= {
+            "step_ms": 1e3 * median("step"),
+            "step_spread": contender.spread("step"),
+            "forward_ms": 1e3 * median("forward"),
+            "backward_ms": 1e3 * (median("gradients") - median("forward")),
+            "update_ms": 1e3 * median("update"),
+            "convolutions_ms": 1e3 * median("convolutions"),
+            "convolutions_gflops": flops * batch / median("convolutions") / 1e9,
+            "share_of_convolutions": contender.ratio("step", contender, "convolutions"),
+            "epoch_against_steps": contender.ratio("epoch", contender, "steps"),
+        }
+    return row
+
+
+def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
+    """Compare the last of our cases with the others, in its precision and in float32."""
+    last = [contender.name for contender in contenders if contender.name not in PEERS][-1]
+    for mine in (contender for contender in contenders if contender.name == last):
+        for other in contenders:
+            if other is not mine and other.precision in (mine.precision, "float32"):
+                yield (
+                    f"{mine.name} {mine.precision} / {other.name} {other.precision}",
+                    mine.ratio("training", other, "training"),
+                )
+
+
+def lines(figures: dict[str, Any]) -> Iterator[str]:
+    """Write the figures as tables in Markdown."""
+    machine, network = figures["machine"], figures["network"]
+    yield (
+        f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
+        f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
+        f"{network['batch_size']}, {network['data']}; {figures['rounds']} rounds, medians"
+    )
+    yield ""
+    yield "| " + " | ".join(COLUMNS) + " |"
+    yield "|" + " --- |" * len(COLUMNS)
+    for row in figures["rows"]:
+        yield "| " + " | ".join(_cells(row)) + " |"
+    yield ""
+    yield "| speed of / speed of | median | over the rounds |"
+    yield "| --- | --- | --- |"
+    for name, (median, least, greatest) in figures["ratios"].items():
+        yield f"| {name} | {median:.2f} | {least:.2f} to {greatest:.2f} |"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    """Write one row of the table; peers have no parts."""
+
+    def with_spread(part: str) -> str:
+        return f"{row[f'{part}_ms']:.1f} ± {100 * row[f'{part}_spread']:.0f} %"
+
+    parts = [""] * 7
+    if "step_ms" in row:
+        parts = [
+            with_spread("step"),
+            *(f"{row[f'{part}_ms']:.1f}" for part in ("forward", "backward", "update")),
+            f"{row['convolutions_ms']:.1f} ({row['convolutions_gflops']:.0f} GFLOP/s)",
+            f"{row['share_of_convolutions'][0]:.2f}",
+            f"{row['epoch_against_steps'][0]:.2f}",
+        ]
+    return [
+        row["name"],
+        row["precision"],
+        f"{row['images_per_second']:.1f}",
+        f"{row['gflops']:.0f}",
+        with_spread("training"),
+        *parts,
+        f"{row['peak_mb']:,.0f} MB",
+    ]
