@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,8 +32,8 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
     """Turn times into figures.
 
     Returns:
-        `machine`, `network`, `rows` (one for each contender) and `ratios` of speeds: median, least
-        and greatest over the rounds.
+        `command`, `git`, `machine`, `network`, `rows` (one for each contender) and `ratios` of
+        speeds: median, least and greatest over the rounds.
 
     """
     quiet.import_tensorflow()
@@ -41,8 +42,13 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
     config = contenders[0].config
     flops = training_flops(config.model.width)
     facts = environment(sys.argv)
+    for package in sorted({PEERS[c.name] for c in contenders if c.name in PEERS}):
+        facts["versions"][package] = importlib.metadata.version(package)
+    machine = ("cpu", "cores", "gpus", "bfloat16_instructions", "versions", "variables")
     return {
-        "machine": {key: facts[key] for key in ("cpu", "cores", "gpus", "versions", "variables")},
+        "command": facts["command"],
+        "git": facts["git"],
+        "machine": {key: facts[key] for key in machine},
         "network": {
             "width": config.model.width,
             "batch_size": config.training.batch_size,
