@@ -139,6 +139,15 @@ def picture(count):
     return tf.constant(np.tile(100 + 40 * np.stack(waves, -1), (count, 1, 1, 1)), tf.float32)
 
 
+def test_all_epochs_share_one_trace(dataset):
+    traces = []
+    batches = batches_of(dataset, standardize=lambda images: traces.append(1) or images)
+    shown = [next(iter(batches.epoch(epoch)))[1].numpy() for epoch in (0, 1, 0)]
+    assert len(traces) == 1
+    assert (shown[0] == shown[2]).all()
+    assert (shown[0] != shown[1]).any()
+
+
 def test_augmentation_flips_all_and_distorts_about_27_percent():
     images = picture(2000)
     copies = augment(images, seed=1, step=7).numpy()

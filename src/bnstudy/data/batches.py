@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -192,6 +193,12 @@ class TrainingBatches:
         self._standardize = standardize
         _refuse_a_batch_of_one(config, len(dataset.train_labels) % config.training.batch_size)
         self.steps = math.ceil(len(dataset.train_labels) / self._originals)
+        self._order = lru_cache(maxsize=1)(
+            lambda epoch: epoch_order(config.seed, epoch, len(dataset.train_labels))
+        )
+        # Traced once: TensorFlow would keep a function of each epoch, and the order in it.
+        number = tf.TensorSpec([], tf.int64)
+        self._batch = tf.function(self._make, input_signature=[number, number], autograph=False)
 
     def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Yield the batches of an epoch: float32 images [N, 32, 32, 3] and int64 labels [N].
@@ -201,22 +208,23 @@ class TrainingBatches:
             first_step: number of the first batch wanted; those before it are left out.
 
         """
-        order = epoch_order(self._seed, epoch, len(self._labels))
+        steps = tf.data.Dataset.range(first_step, self.steps)
+        return steps.map(lambda step: self._batch(epoch, step)).prefetch(2)
 
-        def take(step):  # in NumPy: TensorFlow would keep a copy of all images
-            chosen = order[step * self._originals : (step + 1) * self._originals]
-            return self._images[chosen], self._labels[chosen]
+    def _make(self, epoch: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Make one batch."""
+        x, y = tf.numpy_function(self._take, [epoch, step], (tf.uint8, tf.int64))
+        x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
+        y = tf.ensure_shape(y, [None])
+        if self._augment:
+            x = tf.concat([x, augment(x, self._seed, epoch * self.steps + step)], axis=0)
+            y = tf.concat([y, y], axis=0)
+        return self._standardize(x), y
 
-        def batch(step):
-            x, y = tf.numpy_function(take, [step], (tf.uint8, tf.int64))
-            x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
-            y = tf.ensure_shape(y, [None])
-            if self._augment:
-                x = tf.concat([x, augment(x, self._seed, epoch * self.steps + step)], axis=0)
-                y = tf.concat([y, y], axis=0)
-            return self._standardize(x), y
-
-        return tf.data.Dataset.range(first_step, self.steps).map(batch).prefetch(2)
+    def _take(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Gather one batch, in NumPy: TensorFlow would keep a copy of all images."""
+        chosen = self._order(epoch)[step * self._originals : (step + 1) * self._originals]
+        return self._images[chosen], self._labels[chosen]
 
 
 def _refuse_a_batch_of_one(config, last: int) -> None:
