@@ -11,18 +11,24 @@ import contextlib
 import importlib.util
 import multiprocessing
 import resource
+import signal
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from bnstudy import quiet
 from bnstudy.config import Config, load_config
 from bnstudy.errors import UserError, one_line
 from bnstudy.output import say
 
+OPTIONS = {
+    "training.precision": "--precision",
+    "data.train_limit": "--steps",
+    "data.test_limit": "--steps",
+}
 PEERS = {"Keras fit": "keras", "PyTorch eager": "torch", "JAX": "jax"}  # and what they need
 
 
@@ -33,11 +39,12 @@ class Contender:
     name: str
     precision: str
     config: Config
+    peer: bool = False  # not ours
     rounds: list[dict[str, list[float]]] = field(default_factory=list)  # part -> seconds
     peak_mb: float = 0.0  # memory of its process, at most
 
     def median(self, part: str, number: int | None = None) -> float:
-        """Return the median time of a part, in seconds, of one round or of all."""
+        """Return the median time of a part, in seconds, of the round with an index or of all."""
         rounds = self.rounds if number is None else [self.rounds[number]]
         return statistics.median(value for times in rounds for value in times[part])
 
@@ -54,7 +61,7 @@ class Contender:
         return [statistics.median(ratios), min(ratios), max(ratios)]
 
 
-def contenders(
+def entrants(
     cases: Sequence[str],
     precisions: Sequence[str],
     presets: Sequence[str],
@@ -62,7 +69,7 @@ def contenders(
     steps: int,
     peers: bool,
 ) -> list[Contender]:
-    """List who takes part.
+    """List who takes part: each case; case c with automatic gradients, too.
 
     Args:
         cases: of a, b, c.
@@ -77,27 +84,39 @@ def contenders(
 
     """
 
-    def config(case: str, precision: str) -> Config:
-        changes = {**overrides, "training.precision": precision}
+    def config(case: str, precision: str, **others: str) -> Config:
+        changes = {**overrides, "training.precision": precision, **others}
         whole = load_config(case, presets, None, changes)
-        images = steps * whole.training.batch_size // (2 if whole.data.augment else 1)
+        images = max(10, steps * whole.training.batch_size // (2 if whole.data.augment else 1))
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
-        return load_config(case, presets, None, {**changes, **limits})
+        try:
+            return load_config(case, presets, None, {**changes, **limits})
+        except UserError as error:
+            raise UserError(f"--steps {steps} needs {images} training images: {error}") from None
 
-    result = [Contender(f"case {c}", p, config(c, p)) for p in precisions for c in cases]
+    for key, option in OPTIONS.items():
+        if key in overrides:
+            raise UserError(f"bench: {key} is set by {option}")
+    result = []
+    for precision in precisions:
+        for case in cases:
+            if case == "c":  # what do gradients by hand alone cost?
+                automatic = config(case, precision, **{"training.gradients": "autodiff"})
+                result.append(Contender("case c, autodiff", precision, automatic))
+            result.append(Contender(f"case {case}", precision, config(case, precision)))
     for name, package in PEERS.items() if peers else ():
         if importlib.util.find_spec(package):
-            result += [Contender(name, p, config("b", p)) for p in precisions]
+            result += [Contender(name, p, config("b", p), peer=True) for p in precisions]
         else:
             say(f"{name}: not installed, left out", sys.stderr)
     return result
 
 
-def measure(all_contenders: Sequence[Contender], rounds: int) -> None:
+def measure(contenders: Sequence[Contender], rounds: int) -> None:
     """Time everybody in turn, every second round in reverse.
 
     Args:
-        all_contenders: who gets their times.
+        contenders: who gets their times.
         rounds: that count; before them comes a warm-up.
 
     Raises:
@@ -105,16 +124,16 @@ def measure(all_contenders: Sequence[Contender], rounds: int) -> None:
 
     """
     with contextlib.ExitStack() as stack:
-        lines = []
-        for contender in all_contenders:
+        connections = []
+        for contender in contenders:
             say(f"preparing {contender.name}, {contender.precision}", sys.stderr)
-            lines.append(stack.enter_context(_process(contender)))
+            connections.append(stack.enter_context(_process(contender)))
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}", sys.stderr)
-            turn = list(zip(all_contenders, lines, strict=True))
-            for contender, line in turn if number % 2 == 0 else reversed(turn):
-                line.send("go")
-                times, contender.peak_mb = _answer(contender, line)
+            order = list(zip(contenders, connections, strict=True))
+            for contender, connection in order if number % 2 == 0 else reversed(order):
+                connection.send("go")
+                times, contender.peak_mb = _answer(contender, connection)
                 contender.rounds.append(times)
 
 
@@ -124,7 +143,12 @@ def _process(contender: Contender) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(contender, theirs), daemon=True)
-    process.start()
+    # The process keeps this mask: a Ctrl-C of the terminal reaches us alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     theirs.close()
     try:
         _answer(contender, ours)
@@ -134,9 +158,10 @@ def _process(contender: Contender) -> Iterator[Connection]:
         process.join()
 
 
-def _answer(contender: Contender, line: Connection) -> Any:
+def _answer(contender: Contender, connection: Connection) -> Any:
+    """Wait for what a contender sends; raise what went wrong there."""
     try:
-        kind, value = line.recv()
+        kind, value = connection.recv()
     except EOFError:
         raise UserError(
             f"bench: the process of {contender.name} ended; is the memory short? try fewer "
@@ -149,34 +174,40 @@ def _answer(contender: Contender, line: Connection) -> Any:
     return value
 
 
-def _serve(contender: Contender, line: Connection) -> None:
+def _serve(contender: Contender, connection: Connection) -> None:
     """Be a contender: get ready, then run a round whenever told to."""
     try:
-        timed = _make(contender)
-        line.send(("ready", None))
-        while _told(line):
+        timed = _prepared(contender)
+        connection.send(("ready", None))
+        while _told_to_go(connection):
             times = timed.round()
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            line.send(("times", (times, peak / (1e6 if sys.platform == "darwin" else 1e3))))
-    except KeyboardInterrupt:
-        pass  # the benchmark says so itself
+            connection.send(("times", (times, peak / (1e6 if sys.platform == "darwin" else 1e3))))
     except UserError as error:
-        line.send(("wrong", str(error)))
+        connection.send(("wrong", str(error)))
     except Exception as error:
-        line.send(("broken", f"{type(error).__name__}: {one_line(error)}"))
+        connection.send(("broken", f"{type(error).__name__}: {one_line(error)}"))
 
 
-def _told(line: Connection) -> bool:
-    """Wait for the word to go; return False when the benchmark has ended."""
+def _told_to_go(connection: Connection) -> bool:
+    """Wait for the word; return False when the benchmark has ended."""
     try:
-        return line.recv() == "go"
+        return connection.recv() == "go"
     except EOFError:
         return False
 
 
-def _make(contender: Contender):
+class Timed(Protocol):
+    """What a contender has to be able to do."""
+
+    def round(self) -> dict[str, list[float]]:
+        """Return the seconds of each measurement of each part."""
+
+
+def _prepared(contender: Contender) -> Timed:
+    """Build a contender and let it warm up, in this process."""
     quiet.import_tensorflow()
-    if contender.name in PEERS:
+    if contender.peer:
         from bnstudy import bench_peers
 
         return bench_peers.MAKERS[contender.name](contender.config)

@@ -21,6 +21,8 @@ from bnstudy.progress import Progress
 from bnstudy.steps import GRADIENTS, start_sums
 from bnstudy.training import PRECISIONS, Training
 
+PREFETCHED = 2  # batches that stand ready before they are wanted
+
 Times = dict[str, list[float]]  # part of a step -> seconds, one measurement each
 
 
@@ -60,27 +62,27 @@ class OurCase:
             "update": lambda: update(nothing, rate),
             "convolutions": lambda: [float(y) for y in convolutions()],
         }
-        self.round()
+        self.round()  # traces and compiles
 
     def round(self) -> Times:
         """Time each part as often as a round has steps, in turn, and one short epoch."""
         times: Times = {part: [] for part in self.parts}
         for _ in range(self.training.batches.steps):
             for part, run in self.parts.items():
-                times[part].append(seconds(run))
+                times[part].append(time_call(run))
         times["training"] = self.train()
-        times["steps"] = [statistics.mean(times["step"])]
-        times["epoch"] = [self.epoch(statistics.mean(times["training"]))]
+        times["mean_step"] = [statistics.mean(times["step"])]
+        times["epoch"] = [self.epoch_per_step(statistics.mean(times["training"]))]
         return times
 
-    def epoch(self, step: float) -> float:
-        """Time the end of a short epoch; return the seconds a step of a whole one takes with it.
+    def epoch_per_step(self, step: float) -> float:
+        """Time the end of an epoch, and return the seconds of a whole epoch for each of its steps.
 
         Args:
             step: seconds between the ends of two steps.
 
         """
-        test, save = seconds(self.test), seconds(self.save)
+        test, save = time_call(self.test), time_call(self.save)
         every = self.training.config.checkpoint.every_seconds or math.inf
         # As many test images to a step as in a run, but checkpoints only now and then.
         return step + test / self.training.batches.steps + save * step / every
@@ -89,14 +91,13 @@ class OurCase:
         """Train an epoch, as a run does: batches made on the way, progress written.
 
         Returns:
-            The seconds from one step's end to the next one's. What comes before the first, the
-            start of the pipeline, is a matter of one in 2,000 steps.
+            The `intervals` between its steps.
 
         """
         progress = Progress(1, self.training.batches.steps, stream=io.StringIO())
         ends: list[float] = []
         self.training.train_epoch(progress, lambda: ends.append(time.perf_counter()))
-        return [after - before for before, after in pairwise(ends)]
+        return intervals(ends)
 
     def test(self) -> None:
         """Test, as a run does at the end of an epoch."""
@@ -173,8 +174,16 @@ def training_flops(width: float) -> int:
     return 3 * sum(forward) - forward[0]
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Time one call."""
+def intervals(ends: list[float]) -> list[float]:
+    """Return the seconds from one step's end to the next one's.
+
+    But for those whose batches were made in advance, while the first step ran off the clock.
+    """
+    return [after - before for before, after in pairwise(ends)][PREFETCHED:]
+
+
+def time_call(function: Callable[[], object]) -> float:
+    """Return the seconds of one call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

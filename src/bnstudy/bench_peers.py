@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
 
 import keras
 import numpy as np
 
-from bnstudy.bench_cases import Times, conv_shapes, seconds
+from bnstudy.bench_cases import Times, conv_shapes, intervals, time_call
 from bnstudy.config import Config
 from bnstudy.data import load_dataset
 from bnstudy.data.batches import TrainingBatches, standardizers
@@ -54,13 +53,13 @@ class KerasFit:
             metrics=["accuracy"],
         )
         self.batches = batches_of(config)
-        self.round()
+        self.round()  # traces and compiles
 
     def round(self) -> Times:
-        """Time `fit` over one short epoch, from one step's end to the next one's."""
+        """Time `fit` over one short epoch."""
         clock = _Clock()
         self.model.fit(self.batches.epoch(0), epochs=1, shuffle=False, verbose=0, callbacks=[clock])
-        return {"training": [after - before for before, after in pairwise(clock.ends)]}
+        return {"training": intervals(clock.ends)}
 
 
 class _Clock(keras.callbacks.Callback):
@@ -108,11 +107,11 @@ class PyTorch:
             return cost.item()
 
         self.steps, self.step = batches.steps, step
-        self.round()
+        self.round()  # traces and compiles
 
     def round(self) -> Times:
         """Time each step of a short epoch."""
-        return {"training": [seconds(self.step) for _ in range(self.steps)]}
+        return {"training": [time_call(self.step) for _ in range(self.steps)]}
 
 
 class Jax:
@@ -170,7 +169,7 @@ class Jax:
         batches = batches_of(config)
         images, labels = next(batches.epoch(0).as_numpy_iterator())
         self.steps, self.data, self.adam = batches.steps, (images, labels), adam
-        self.round()
+        self.round()  # traces and compiles
 
     def round(self) -> Times:
         """Time each step of a short epoch."""

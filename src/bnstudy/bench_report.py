@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bnstudy import quiet
 from bnstudy.bench import PEERS, Contender
 from bnstudy.environment import environment
 
-COLUMNS = (
-    "",
+TRAINING = ("", "precision", "images/s", "GFLOP/s", "ms per step", "peak memory")
+PARTS = (
+    "ms",
     "precision",
-    "images/s",
-    "GFLOP/s",
-    "ms per step in training",
-    "bare step",
+    "one step, waited for",
     "forward",
     "backward",
     "update",
     "convolutions alone",
-    "their share of the bare step",
-    "steps' share of an epoch",
-    "peak memory",
+    "convolutions / step",
+    "step / (epoch per step)",
 )
 
 
@@ -42,7 +39,7 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
     config = contenders[0].config
     flops = training_flops(config.model.width)
     facts = environment(sys.argv)
-    for package in sorted({PEERS[c.name] for c in contenders if c.name in PEERS}):
+    for package in sorted({PEERS[c.name] for c in contenders if c.peer}):
         facts["versions"][package] = importlib.metadata.version(package)
     machine = ("cpu", "cores", "gpus", "bfloat16_instructions", "versions", "variables")
     return {
@@ -83,14 +80,14 @@ def _row(contender: Contender, flops: int) -> dict[str, Any]:
             "convolutions_ms": 1e3 * median("convolutions"),
             "convolutions_gflops": flops * batch / median("convolutions") / 1e9,
             "share_of_convolutions": contender.ratio("step", contender, "convolutions"),
-            "epoch_against_steps": contender.ratio("epoch", contender, "steps"),
+            "epoch_against_steps": contender.ratio("epoch", contender, "mean_step"),
         }
     return row
 
 
 def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
     """Compare the last of our cases with the others, in its precision and in float32."""
-    last = [contender.name for contender in contenders if contender.name not in PEERS][-1]
+    last = [contender.name for contender in contenders if not contender.peer][-1]
     for mine in (contender for contender in contenders if contender.name == last):
         for other in contenders:
             if other is not mine and other.precision in (mine.precision, "float32"):
@@ -102,45 +99,55 @@ def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]
 
 def lines(figures: dict[str, Any]) -> Iterator[str]:
     """Write the figures as tables in Markdown."""
-    machine, network = figures["machine"], figures["network"]
+    machine, network, rows = figures["machine"], figures["network"], figures["rows"]
     yield (
         f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
         f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
         f"{network['batch_size']}, {network['data']}; {figures['rounds']} rounds, medians"
     )
-    yield ""
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "|" + " --- |" * len(COLUMNS)
-    for row in figures["rows"]:
-        yield "| " + " | ".join(_cells(row)) + " |"
-    yield ""
-    yield "| speed of / speed of | median | over the rounds |"
-    yield "| --- | --- | --- |"
-    for name, (median, least, greatest) in figures["ratios"].items():
-        yield f"| {name} | {median:.2f} | {least:.2f} to {greatest:.2f} |"
+    yield from ("", *_table(TRAINING, map(_training, rows)))
+    yield from ("", *_table(PARTS, (_parts(row) for row in rows if "step_ms" in row)))
+    if figures["ratios"]:
+        ratios = (
+            (name, f"{median:.2f}", f"{least:.2f} to {greatest:.2f}")
+            for name, (median, least, greatest) in figures["ratios"].items()
+        )
+        yield from ("", *_table(("ratio of speeds", "median", "over the rounds"), ratios))
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    """Write one row of the table; peers have no parts."""
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Align the columns, for a terminal; Markdown does not mind."""
+    cells = [head, ["---"] * len(head), *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "| " + " | ".join(padded) + " |"
 
-    def with_spread(part: str) -> str:
-        return f"{row[f'{part}_ms']:.1f} ± {100 * row[f'{part}_spread']:.0f} %"
 
-    parts = [""] * 7
-    if "step_ms" in row:
-        parts = [
-            with_spread("step"),
-            *(f"{row[f'{part}_ms']:.1f}" for part in ("forward", "backward", "update")),
-            f"{row['convolutions_ms']:.1f} ({row['convolutions_gflops']:.0f} GFLOP/s)",
-            f"{row['share_of_convolutions'][0]:.2f}",
-            f"{row['epoch_against_steps'][0]:.2f}",
-        ]
+def _training(row: dict[str, Any]) -> list[str]:
     return [
         row["name"],
         row["precision"],
         f"{row['images_per_second']:.1f}",
         f"{row['gflops']:.0f}",
-        with_spread("training"),
-        *parts,
+        _with_spread(row, "training"),
         f"{row['peak_mb']:,.0f} MB",
     ]
+
+
+def _parts(row: dict[str, Any]) -> list[str]:
+    return [
+        row["name"],
+        row["precision"],
+        _with_spread(row, "step"),
+        *(f"{row[f'{part}_ms']:.1f}" for part in ("forward", "backward", "update")),
+        f"{row['convolutions_ms']:.1f} ({row['convolutions_gflops']:.0f} GFLOP/s)",
+        *(
+            "{:.2f} ({:.2f} to {:.2f})".format(*row[ratio])
+            for ratio in ("share_of_convolutions", "epoch_against_steps")
+        ),
+    ]
+
+
+def _with_spread(row: dict[str, Any], part: str) -> str:
+    return f"{row[f'{part}_ms']:.1f} ± {100 * row[f'{part}_spread']:.0f} %"

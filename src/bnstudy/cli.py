@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import bnstudy
@@ -17,10 +18,21 @@ from bnstudy.interrupts import EXIT_CODE, Interrupted
 from bnstudy.output import say
 from bnstudy.run_name import run_name
 
+BENCH = """\
+Time the training steps of the cases, each in a process of its own, in turn. Nothing is kept. Peers
+train case b with Adam; of --set, only the width, the batch and the data apply to them. Leave the
+machine alone meanwhile; a spread above 10 % means that it was busy."""
+BENCH_EXAMPLES = """\
+examples:
+  bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
+  bnstudy bench --preset lite --peers            a quarter of the width, about ten minutes
+  bnstudy bench --peers --steps 6                full width, about half an hour, 20 GB of memory
+"""
+
 EXAMPLES = """\
 examples:
   bnstudy run --case c --preset quick        about a minute, built-in digits, no network
-  bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about 40 minutes
+  bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about an hour
   bnstudy run --case c                       as in the post; hours on a CPU
   bnstudy sweep plan.yaml                    many runs, skipped if finished, else continued
   bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
@@ -122,22 +134,38 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("plan", metavar="PLAN.yaml", type=Path)
     sweep.add_argument("--jobs", metavar="N", type=int, default=1, help="processes at once [1]")
 
-    bench = commands.add_parser("bench", help="measure how fast this machine trains, and why")
+    bench = commands.add_parser(
+        "bench",
+        help="measure how fast this machine trains, and why",
+        description=BENCH,
+        epilog=BENCH_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     bench.set_defaults(function=_bench)
     add = bench.add_argument
     add("--case", metavar="CASE", action="append", help="a, b, c; may be repeated [all]")
     add(
         "--precision",
-        metavar="NAME",
+        choices=["float32", "bfloat16"],
         action="append",
-        help="float32, bfloat16; may be repeated [float32, and bfloat16 where it is native]",
+        help="may be repeated [float32, and bfloat16 where it is native]",
     )
     add("--preset", metavar="NAME", action="append", default=[], help="as for run")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="as for run")
     add("--data", metavar="DIR", help="where CIFAR-10 lies; or --set data.name=digits")
-    add("--peers", action="store_true", help="add Keras fit, and PyTorch and JAX if installed")
-    add("--rounds", metavar="N", type=_count, default=5, help="everybody's turns [5]")
-    add("--steps", metavar="N", type=_count, default=8, help="training steps in a turn [8]")
+    add(
+        "--peers",
+        action="store_true",
+        help="add Keras fit, and PyTorch and JAX if installed (pip install torch jax)",
+    )
+    add(
+        "--rounds",
+        metavar="N",
+        type=_at_least(2),
+        default=5,
+        help="in each, everybody has a turn [5]",
+    )
+    add("--steps", metavar="N", type=_at_least(4), default=8, help="training steps in a turn [8]")
     add("--json", action="store_true", help="print JSON instead of a table")
 
     data = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
@@ -195,10 +223,13 @@ def _sweep(options: argparse.Namespace) -> int:
     return sweep.run_plan(sweep.load_plan(options.plan), options.jobs)
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"must be an integer >= 2, got {text}")
-    return int(text)
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text}")
+        return int(text)
+
+    return number
 
 
 def _bench(options: argparse.Namespace) -> int:
@@ -209,7 +240,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.data is not None:
         overrides["data.dir"] = options.data
     native = ["float32", "bfloat16"] if cpu_has_bfloat16() else ["float32"]
-    taking_part = bench.contenders(
+    taking_part = bench.entrants(
         cases=options.case or ["a", "b", "c"],
         precisions=options.precision or native,
         presets=options.preset,
@@ -217,7 +248,11 @@ def _bench(options: argparse.Namespace) -> int:
         steps=options.steps,
         peers=options.peers,
     )
-    bench.measure(taking_part, options.rounds)
+    try:
+        bench.measure(taking_part, options.rounds)
+    except KeyboardInterrupt:
+        say("bnstudy: interrupted; a benchmark keeps nothing", sys.stderr)
+        return EXIT_CODE
     figures = bench_report.report(taking_part)
     say(json.dumps(figures, indent=2) if options.json else "\n".join(bench_report.lines(figures)))
     return 0

@@ -41,7 +41,7 @@ class Conv2D(Layer):
         """Convolve; under bfloat16 with a bfloat16 copy of the weights."""
         w = tf.cast(self.w, x.dtype)
         y, cache = conv2d.forward(for_convolution(x), for_convolution(w))
-        return tf.cast(y, x.dtype), cache._replace(x=x, w=w)
+        return tf.cast(y, x.dtype), cache._replace(x=x, w=w)  # keep no float32 copies
 
     def backward(self, dy, cache):
         """Return dx and [dw]."""
@@ -253,6 +253,10 @@ class Fused(Layer):
         return xla.compiled(lambda: network.backward(self.layers, dy, cache))
 
 
+# Not GlobalAveragePool, small and last, nor KerasBatchNorm, which is as fast as the framework is.
+_FUSIBLE = (ELU, AveragePool, BatchNorm)
+
+
 def fuse(layers: Sequence[Layer]) -> list[Layer]:
     """Join neighbours that are neither convolutions nor the framework's own kernels."""
     result: list[Layer] = []
@@ -260,9 +264,6 @@ def fuse(layers: Sequence[Layer]) -> list[Layer]:
         neighbours = list(group)
         result += [Fused(neighbours)] if fusible else neighbours
     return result
-
-
-_FUSIBLE = (ELU, AveragePool, BatchNorm)
 
 
 def _learned(parameters, dgamma, dbeta):

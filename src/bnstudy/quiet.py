@@ -7,12 +7,18 @@ import sys
 import tempfile
 from typing import BinaryIO
 
+from bnstudy.errors import UserError, one_line
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow and start its devices; what it prints is shown only if that fails.
 
     On x86, its convolutions and memory pool are those of oneDNN, which TensorFlow by itself takes
     on newer processors only. Without the pool, every large tensor is new memory from the system.
+
+    Raises:
+        UserError: it cannot be loaded.
+
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -26,6 +32,11 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.zeros([])  # starts the devices
+        except ImportError as error:
+            raise UserError(
+                f"TensorFlow cannot be loaded: {one_line(error)}; is the memory short, or the "
+                "installation damaged?"
+            ) from error
         except Exception:
             held.seek(0)
             os.write(terminal, held.read())

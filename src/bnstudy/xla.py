@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 
+@tf.autograph.experimental.do_not_convert
 def compiled(function: Callable[[], Any]) -> Any:
     """Call a function; inside a `tf.function`, have XLA compile all of it as one.
 
@@ -26,6 +27,8 @@ def compiled(function: Callable[[], Any]) -> Any:
     result: Any = None
     inside: dict[int, tf.Tensor] = {}
 
+    # A tf.function returns tensors alone. So the nest, with the Python values in it, is kept from
+    # the trace, and the tensors in it are exchanged for those that come out.
     @tf.function(jit_compile=True, autograph=False)
     def run() -> list[tf.Tensor]:
         nonlocal result

@@ -193,12 +193,15 @@ class TrainingBatches:
         self._standardize = standardize
         _refuse_a_batch_of_one(config, len(dataset.train_labels) % config.training.batch_size)
         self.steps = math.ceil(len(dataset.train_labels) / self._originals)
+        # The order of one epoch, made once.
         self._order = lru_cache(maxsize=1)(
             lambda epoch: epoch_order(config.seed, epoch, len(dataset.train_labels))
         )
         # Traced once: TensorFlow would keep a function of each epoch, and the order in it.
         number = tf.TensorSpec([], tf.int64)
-        self._batch = tf.function(self._make, input_signature=[number, number], autograph=False)
+        self._batch = tf.function(
+            self._make_batch, input_signature=[number, number], autograph=False
+        )
 
     def epoch(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Yield the batches of an epoch: float32 images [N, 32, 32, 3] and int64 labels [N].
@@ -211,8 +214,8 @@ class TrainingBatches:
         steps = tf.data.Dataset.range(first_step, self.steps)
         return steps.map(lambda step: self._batch(epoch, step)).prefetch(2)
 
-    def _make(self, epoch: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Make one batch."""
+    def _make_batch(self, epoch: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Gather, augment and standardize: float32 [N, 32, 32, 3] and int64 [N]."""
         x, y = tf.numpy_function(self._take, [epoch, step], (tf.uint8, tf.int64))
         x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
         y = tf.ensure_shape(y, [None])
