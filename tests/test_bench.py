@@ -39,6 +39,27 @@ def test_ratios_are_taken_within_a_round():
     assert fast.median("training") == 2.0
 
 
+def test_figures_come_from_times_as_documented():
+    ours = Contender("case c", "float32", config(training__batch_size=50))
+    parts = {"forward": 0.1, "gradients": 0.3, "update": 0.01, "convolutions": 0.36, "step": 0.4}
+    parts |= {"mean_step": 0.4, "epoch": 0.5}
+    ours.rounds = [{"training": [0.4, 0.4, 0.6, 0.8]} | {k: [v] * 3 for k, v in parts.items()}] * 2
+    theirs = Contender("Keras fit", "float32", config(), peer=True)
+    theirs.rounds = [{"training": [0.6]}, {"training": [1.0]}]
+    row = bench_report._row(ours, flops=2_000_000)
+    assert row["training_ms"] == pytest.approx(500)
+    assert row["training_spread"] == pytest.approx((0.75 - 0.4) / 2 / 0.5)  # quartiles of eight
+    assert row["images_per_second"] == pytest.approx(100)
+    assert row["gflops"] == pytest.approx(2e6 * 50 / 0.5 / 1e9)
+    assert row["convolutions_gflops"] == pytest.approx(2e6 * 50 / 0.36 / 1e9)
+    assert row["backward_ms"] == pytest.approx(200)
+    assert row["share_of_convolutions"] == pytest.approx([0.9] * 3)
+    assert row["epoch_against_steps"] == pytest.approx([0.8] * 3)
+    ((name, ratio),) = bench_report._ratios([ours, theirs])
+    assert name == "case c float32 / Keras fit float32"
+    assert ratio == pytest.approx([1.6, 1.2, 2.0])
+
+
 def test_the_command_prints_json_and_its_table(capsys):
     cases = ["--case", "c", "--precision", "bfloat16"]
     assert main(["bench", *cases, *TINY, "--json"]) == 0
@@ -60,7 +81,8 @@ def test_the_command_prints_json_and_its_table(capsys):
         (["--rounds", "1"], "must be an integer >= 2, got 1"),
         (["--case", "d"], "the cases are a, b, c"),
         (["--precision", "float16"], "float32"),
-        (["--preset", "quick", "--steps", "9999"], "data.train_limit"),
+        (["--preset", "quick", "--steps", "9999"], "--steps 9999 needs"),
+        (["--set", "data.train_limit=9"], "data.train_limit is set by --steps"),
     ],
 )
 def test_wrong_input_is_one_line(capsys, arguments, says):

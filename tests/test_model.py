@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 from helpers import config, random
 
-from bnstudy import xla
+from bnstudy import layers, xla
 from bnstudy.manual import softmax_cross_entropy
-from bnstudy.model import Model
+from bnstudy.model import Model, build_layers
 from bnstudy.optimizers import Optimizer
-from bnstudy.steps import GRADIENTS
+from bnstudy.steps import GRADIENTS, make_train_step
 
 VARIATIONS = [
     ("none", "channel", "before_pool"),  # without batch norm there is one network
@@ -61,6 +61,42 @@ def test_compiled_by_xla_a_network_computes_the_same(monkeypatch, gradients, pla
     monkeypatch.setattr(xla, "compiled", lambda function: function())
     plain = train(gradients, make_model("custom", "channel", placement), steps=3)
     np.testing.assert_allclose(fast, plain, rtol=1e-11)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("precision", "tolerance"), [(tf.float32, 1e-4), (tf.bfloat16, 1e-2)])
+def test_compiled_by_xla_the_precisions_that_train_compute_the_same(
+    monkeypatch, precision, tolerance
+):
+    images, labels = batch(1)
+
+    def derive():
+        model = Model(config(), tf.float32, precision)
+        return tf.function(lambda: GRADIENTS["manual"](model, images, labels)[2])()
+
+    fast = derive()
+    monkeypatch.setattr(xla, "compiled", lambda function: function())
+    for one, other in zip(fast, derive(), strict=True):
+        assert np.abs(one - other).max() < tolerance * np.abs(other).max()
+
+
+def test_what_stands_between_two_convolutions_is_one_block():
+    blocks = [layer.name for layer in layers.fuse(build_layers(config(), tf.float32))]
+    assert blocks == [
+        *("conv1", "elu1", "conv2", "elu2", "conv3", "elu3+bn3+pool3"),
+        *("conv4", "elu4", "conv5", "elu5", "conv6", "elu6+bn6+pool6"),
+        *("conv7", "elu7", "conv8", "elu8", "conv9", "elu9", "logits"),
+    ]
+
+
+@pytest.mark.compiled
+def test_a_step_has_one_compiled_part_for_each_block_and_one_for_the_update():
+    model = Model(config())
+    optimizer = Optimizer(config().optimizer, model.parameters)
+    graph = make_train_step(model, optimizer, "manual").get_concrete_function().graph
+    programs = [op for op in graph.get_operations() if "_XlaMustCompile" in op.node_def.attr]
+    forward, backward, update = 2, 9, 1  # in float32, ELU alone is not compiled on the way forward
+    assert len(programs) == forward + backward + update
 
 
 @pytest.mark.parametrize(

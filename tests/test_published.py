@@ -1,11 +1,13 @@
 """The documents say what the committed run folders say."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
 import bnstudy
+from bnstudy import bench_report
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = sorted(path.parent for path in (ROOT / "logs" / "published").rglob("result.json"))
@@ -23,6 +25,13 @@ def test_the_readme_shows_the_published_figures():
     table = load_report().table(ROOT / "logs" / "published" / "digits")
     assert table.count("\n") == 4
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["full_width", "lite"])
+def test_the_page_on_speed_shows_the_published_benchmarks(name):
+    figures = json.loads((ROOT / "logs/published/bench" / f"{name}.json").read_text())
+    _, *tables = bench_report.lines(figures)
+    assert "\n".join(tables) in (ROOT / "docs/performance.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

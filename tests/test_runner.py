@@ -112,6 +112,8 @@ def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
     ((model, optimizer, gradients),) = told
     assert gradients == {"a": "autodiff", "c": "manual"}[case]
     assert model.compute_dtype == getattr(tf, precision)
+    kept = {v.dtype for v in training.variables.values() if v.dtype.is_floating}
+    assert kept == {tf.float32}  # weights, moving statistics and moments, whatever the precision
     assert ("conv1/w/v_max" in optimizer.state) == (case == "c")
     rates, step = [], training.train_step
     training.train_step = lambda x, y, rate, sums: rates.append(rate) or step(x, y, rate, sums)

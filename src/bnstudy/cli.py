@@ -33,7 +33,7 @@ EXAMPLES = """\
 examples:
   bnstudy run --case c --preset quick        about a minute, built-in digits, no network
   bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about an hour
-  bnstudy run --case c                       as in the post; hours on a CPU
+  bnstudy run --case c                       as in the post; ten hours on two cores
   bnstudy sweep plan.yaml                    many runs, skipped if finished, else continued
   bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
 """

@@ -158,10 +158,16 @@ def test_bfloat16_is_normalized_in_float32():
     x, gamma, beta, dy = (tf.cast(t, tf.float32) for t in data((0, 1, 2)))
     low = tf.cast(x, tf.bfloat16)
     y, cache = batch_norm.forward(low, gamma, beta, (0, 1, 2), EPSILON)
-    dx, dgamma, _ = batch_norm.backward(tf.cast(dy, tf.bfloat16), cache)
+    low_dy = tf.cast(dy, tf.bfloat16)
+    dx, dgamma, dbeta = batch_norm.backward(low_dy, cache)
     assert (y.dtype, dx.dtype, dgamma.dtype) == (tf.bfloat16, tf.bfloat16, tf.float32)
     exact = tf.cast(low, tf.float32).numpy().var((0, 1, 2))
     np.testing.assert_allclose(cache.variance, exact, rtol=1e-5)
+    wide, wide_dy, ones = (tf.cast(t, tf.float64) for t in (low, low_dy, gamma))
+    _, wide_cache = batch_norm.forward(wide, ones, ones, (0, 1, 2), EPSILON)
+    _, exact_dgamma, exact_dbeta = batch_norm.backward(wide_dy, wide_cache)
+    np.testing.assert_allclose(dgamma, exact_dgamma, rtol=1e-4)
+    np.testing.assert_allclose(dbeta, exact_dbeta, rtol=1e-4)
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.5])

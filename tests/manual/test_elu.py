@@ -27,3 +27,15 @@ def test_the_slope_is_continuous_at_zero_and_vanishes_far_below():
     _, cache = elu.forward(tf.constant([-1e-12, 0.0, 1e-12, -50.0], tf.float64))
     slope = elu.backward(tf.ones(4, tf.float64), cache)
     np.testing.assert_allclose(slope, [1, 1, 1, 0], atol=1e-11)
+
+
+def test_bfloat16_is_computed_in_float32():
+    """In bfloat16 exp(x) has steps of 1/256 below 1: less 1, little is left of a small x."""
+    x = tf.cast(-np.geomspace(1e-4, 4, 60), tf.bfloat16)
+    y, cache = elu.forward(x)
+    exact_y = np.expm1(tf.cast(x, tf.float64))
+    np.testing.assert_allclose(tf.cast(y, tf.float64), exact_y, rtol=1.2 * 2.0**-8)
+    dy = tf.cast(random(60, seed=1), tf.bfloat16)
+    exact_dx = tf.cast(dy, tf.float64) * (tf.cast(cache, tf.float64) + 1)
+    dx = tf.cast(elu.backward(dy, cache), tf.float64)
+    np.testing.assert_allclose(dx, exact_dx, rtol=1.01 * 2.0**-8)

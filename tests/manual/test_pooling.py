@@ -27,6 +27,14 @@ def test_average_pooling(size, height, width):
     assert_gradients_match(function, [x], dy, [by_hand], [steps])
 
 
+def test_bfloat16_is_averaged_in_float32():
+    """Rounded once, not after every addition."""
+    x = tf.cast(random(5, 8, 8, 7, shift=3), tf.bfloat16)
+    y, _ = pooling.average_forward(x)
+    exact, _ = pooling.average_forward(tf.cast(x, tf.float64))
+    np.testing.assert_allclose(tf.cast(y, tf.float64), exact, rtol=1.01 * 2.0**-8)
+
+
 def test_global_average_pooling():
     x, dy = random(3, 4, 6, 5, seed=1), random(3, 5, seed=2)
     y, cache = pooling.global_average_forward(x)
