@@ -81,7 +81,7 @@ def test_the_command_prints_json_and_its_table(capsys):
         (["--rounds", "1"], "must be an integer >= 2, got 1"),
         (["--case", "d"], "the cases are a, b, c"),
         (["--precision", "float16"], "float32"),
-        (["--preset", "quick", "--steps", "9999"], "--steps 9999 needs"),
+        (["--preset", "quick", "--steps", "9999"], "the size of the set (from --steps)"),
         (["--set", "data.train_limit=9"], "data.train_limit is set by --steps"),
     ],
 )

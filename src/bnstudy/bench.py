@@ -89,10 +89,7 @@ def entrants(
         whole = load_config(case, presets, None, changes)
         images = max(10, steps * whole.training.batch_size // (2 if whole.data.augment else 1))
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
-        try:
-            return load_config(case, presets, None, {**changes, **limits})
-        except UserError as error:
-            raise UserError(f"--steps {steps} needs {images} training images: {error}") from None
+        return load_config(case, presets, None, {**changes, **limits})
 
     for key, option in OPTIONS.items():
         if key in overrides:
@@ -168,7 +165,7 @@ def _answer(contender: Contender, connection: Connection) -> Any:
             "contenders (--case, --precision) or a smaller model.width"
         ) from None
     if kind == "wrong":
-        raise UserError(value)
+        raise UserError(value + (" (from --steps)" if "data.train_limit" in value else ""))
     if kind == "broken":
         raise RuntimeError(f"{contender.name}, {contender.precision}: {value}")
     return value
