@@ -34,6 +34,19 @@ def test_the_page_on_speed_shows_the_published_benchmarks(name):
     assert "\n".join(tables) in (ROOT / "docs/performance.md").read_text(encoding="utf-8")
 
 
+def test_the_readme_shows_the_published_speeds():
+    ratios = json.loads((ROOT / "logs/published/bench/full_width.json").read_text())["ratios"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for precision in ("float32", "bfloat16"):
+        for other in (
+            f"case c, autodiff {precision}",
+            "Keras fit float32",
+            f"PyTorch eager {precision}",
+        ):
+            median, least, greatest = ratios[f"case c {precision} / {other}"]
+            assert f"| {median:.2f} ({least:.2f} to {greatest:.2f}) |" in readme
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_published_run_is_whole_and_its_result_is_its_last_epoch(folder):
     log = bnstudy.load_log(folder)

@@ -24,7 +24,7 @@ from bnstudy.config import Config, load_config
 from bnstudy.errors import UserError, one_line
 from bnstudy.output import say
 
-OPTIONS = {
+OPTIONS = {  # keys that are not for --set here
     "training.precision": "--precision",
     "data.train_limit": "--steps",
     "data.test_limit": "--steps",
@@ -75,7 +75,7 @@ def entrants(
         cases: of a, b, c.
         precisions: of float32, bfloat16.
         presets: as for a run.
-        overrides: as for a run; `data.train_limit` and `data.test_limit` are the benchmark's own.
+        overrides: as for a run, but for the keys of `OPTIONS`.
         steps: in a round.
         peers: add Keras's own loop, and PyTorch and JAX where they are installed, all as case b.
 

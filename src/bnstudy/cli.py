@@ -105,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"bnstudy {bnstudy.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    for add_command in (_add_run, _add_plot, _add_sweep, _add_bench, _add_data):
+        add_command(commands)
+    return parser
+
+
+def _add_run(commands) -> None:
     run = commands.add_parser("run", help="train one case and leave a run folder")
     run.set_defaults(function=_run)
     add = run.add_argument
@@ -117,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=int, help="same as --set seed=N")
     add("--fresh", action="store_true", help="start over; the old folder is kept aside")
 
+
+def _add_plot(commands) -> None:
     plot = commands.add_parser("plot", help="draw the curves of one run, or of several overlaid")
     plot.set_defaults(function=_plot)
     add = plot.add_argument
@@ -124,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", metavar="FILE", type=Path, help="one picture of all [comparison.png]")
     add("--reference", action="store_true", help="add the author's own curves of 2018")
 
+
+def _add_sweep(commands) -> None:
     sweep = commands.add_parser(
         "sweep",
         help="many runs from one YAML plan",
@@ -134,6 +144,8 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("plan", metavar="PLAN.yaml", type=Path)
     sweep.add_argument("--jobs", metavar="N", type=int, default=1, help="processes at once [1]")
 
+
+def _add_bench(commands) -> None:
     bench = commands.add_parser(
         "bench",
         help="measure how fast this machine trains, and why",
@@ -168,12 +180,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", metavar="N", type=_at_least(4), default=8, help="training steps in a turn [8]")
     add("--json", action="store_true", help="print JSON instead of a table")
 
+
+def _add_data(commands) -> None:
     data = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     add = data.add_argument
     data.set_defaults(function=_data)
     add("action", choices=["fetch", "verify", "where"])
     add("--data", metavar="DIR", help="where CIFAR-10 lies")
-    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
