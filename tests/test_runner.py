@@ -42,6 +42,7 @@ def test_the_folder_holds_what_is_promised(finished):
     (entry,) = json.loads((folder / "environment.json").read_text())["continuations"]
     assert entry["versions"]["tensorflow"] == tf.__version__
     assert (entry["outcome"], entry["first_step"]) == ("finished", 0)
+    assert 100 < entry["peak_memory_mb"] < 100_000
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import multiprocessing
-import resource
 import signal
 import statistics
 import sys
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 
 from bnstudy import quiet
 from bnstudy.config import Config, load_config
+from bnstudy.environment import peak_memory_mb
 from bnstudy.errors import UserError, one_line
 from bnstudy.output import say
 
@@ -178,8 +178,7 @@ def _serve(contender: Contender, connection: Connection) -> None:
         connection.send(("ready", None))
         while _told_to_go(connection):
             times = timed.round()
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            connection.send(("times", (times, peak / (1e6 if sys.platform == "darwin" else 1e3))))
+            connection.send(("times", (times, peak_memory_mb())))
     except UserError as error:
         connection.send(("wrong", str(error)))
     except Exception as error:

@@ -5,6 +5,7 @@ Case b: the framework's own batch norm, automatic differentiation, Adam.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -80,6 +81,7 @@ class PyTorch:
         import torch
 
         nn, precision = torch.nn, config.training.precision
+        device = "cuda" if torch.cuda.is_available() else "cpu"
         stack = []
         for row, (kernel, _, inputs, outputs) in zip(
             ALL_CNN, conv_shapes(config.model.width), strict=True
@@ -89,17 +91,17 @@ class PyTorch:
                 bn = nn.BatchNorm2d(outputs, config.bn.epsilon, momentum=1 - config.bn.momentum)
                 stack += [bn, nn.AvgPool2d(2)]
         model = nn.Sequential(*stack, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        model = model.to(memory_format=torch.channels_last)
+        model = model.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(model.parameters(), config.optimizer.learning_rate)
         batches = batches_of(config)
         images, labels = next(batches.epoch(0).as_numpy_iterator())
         x = torch.tensor(images.transpose(0, 3, 1, 2))
-        x = x.to(memory_format=torch.channels_last)
-        y = torch.tensor(labels)
+        x = x.to(device, memory_format=torch.channels_last)
+        y = torch.tensor(labels, device=device)
 
         def step() -> float:
             optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
                 logits = model(x)
             cost = nn.functional.cross_entropy(logits.float(), y)
             cost.backward()
@@ -118,6 +120,7 @@ class Jax:
     """JAX, the whole step compiled; one batch again and again."""
 
     def __init__(self, config: Config):
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # others use the GPU, too
         import jax
         import jax.numpy as jnp
 

@@ -160,7 +160,7 @@ def _add_bench(commands) -> None:
         "--precision",
         choices=["float32", "bfloat16"],
         action="append",
-        help="may be repeated [float32, and bfloat16 where it is native]",
+        help="may be repeated [float32, and bfloat16 where the CPU has it]",
     )
     add("--preset", metavar="NAME", action="append", default=[], help="as for run")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="as for run")

@@ -60,6 +60,19 @@ def environment(command: list[str]) -> dict[str, Any]:
     }
 
 
+def peak_memory_mb() -> float | None:
+    """Return the most memory that this process has had at a time, in MB (10^6 bytes).
+
+    None on Windows, which has no such call.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS, else in KiB
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
 def _command_line(argv: list[str]) -> str:
     if not argv:
         return ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnstudy import run_log
-from bnstudy.environment import environment
+from bnstudy.environment import environment, peak_memory_mb
 from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted
 
@@ -40,6 +40,7 @@ def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[
         "stopped": None,
         "outcome": "running",
         "first_step": first_step,
+        "peak_memory_mb": None,  # known at the end
     }
     entries.append(entry)
     run_log.write_json(path, {"continuations": entries})
@@ -51,7 +52,7 @@ def recorded(folder: Path, command: Sequence[str], first_step: int) -> Iterator[
         outcome = "interrupted"
         raise
     finally:
-        entry |= {"stopped": _now(), "outcome": outcome}
+        entry |= {"stopped": _now(), "outcome": outcome, "peak_memory_mb": peak_memory_mb()}
         run_log.write_json(path, {"continuations": entries})
 
 

@@ -15,6 +15,7 @@ def import_tensorflow() -> None:
 
     On x86, its convolutions and memory pool are those of oneDNN, which TensorFlow by itself takes
     on newer processors only. Without the pool, every large tensor is new memory from the system.
+    On a GPU, it takes memory as it needs it, so that several processes can share one.
 
     Raises:
         UserError: it cannot be loaded.
@@ -22,6 +23,7 @@ def import_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     if "tensorflow" in sys.modules:
         return
     sys.stderr.flush()
