@@ -21,10 +21,14 @@ def load_report():
     return module
 
 
-def test_the_readme_shows_the_published_figures():
-    table = load_report().table(ROOT / "logs" / "published" / "digits")
-    assert table.count("\n") == 4
-    assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("runs", "rows", "page"),
+    [("lite", 4, "README.md"), ("digits", 3, "experiments/three_cases/README.md")],
+)
+def test_the_pages_show_the_published_figures(runs, rows, page):
+    table = load_report().table(ROOT / "logs" / "published" / runs)
+    assert table.count("\n") == 1 + rows
+    assert table in (ROOT / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["full_width", "lite"])

@@ -1,6 +1,6 @@
 """Print the table of the three cases and draw their figure, from the published run folders.
 
-    python experiments/three_cases/report.py [FOLDER]      logs/published/digits unless given
+    python experiments/three_cases/report.py [FOLDER]      logs/published/lite unless given
 
 The figures are those of the last epoch: the mean over the seeds, and the range from the smallest to
 the largest.
@@ -14,7 +14,7 @@ import numpy as np
 import bnstudy
 from bnstudy.plots import plot_comparison
 
-DIGITS = Path(__file__).parents[2] / "logs" / "published" / "digits"
+PUBLISHED = Path(__file__).parents[2] / "logs" / "published" / "lite"
 COLUMNS = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")
 
 
@@ -24,7 +24,10 @@ def folders(place: Path) -> list[Path]:
 
 
 def table(place: Path) -> str:
-    """Return the results of the runs in a folder as a Markdown table, a row per case."""
+    """Return the results of the runs in a folder as a Markdown table, a row per case.
+
+    If they differ in precision, a row per case and precision.
+    """
     logs = [bnstudy.load_log(folder) for folder in folders(place)]
     several = len({log.config.training.precision for log in logs}) > 1
     results: dict[str, list[dict]] = {}
@@ -47,6 +50,6 @@ def _mean_and_range(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DIGITS
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else PUBLISHED
     print(table(place))
     print(plot_comparison(folders(place), place / "comparison.png"))
