@@ -188,6 +188,13 @@ MUTATIONS = [
         "tests/manual/test_batch_norm.py::test_bfloat16_is_normalized_in_float32",
     ),
     Mutation(
+        "double the gradients that are compiled",
+        "layers.py",
+        "network.backward(self.layers, dy, cache)",
+        "network.backward(self.layers, dy + dy, cache)",
+        "tests/test_layers.py::test_fused_layers_compute_what_they_compute_one_by_one",
+    ),
+    Mutation(
         "forget to fuse",
         "layers.py",
         "result += [Fused(neighbours)] if fusible else neighbours",

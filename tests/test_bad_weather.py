@@ -242,7 +242,7 @@ def test_a_cost_that_explodes_stops_the_run_and_keeps_what_was_good(tmp_path):
     with pytest.raises(bnstudy.UserError) as caught:
         bnstudy.run(wild, tmp_path / "run")
     message = str(caught.value)
-    assert re.search(r"at step \d+ \(epoch 1, step \d+ of 4\), learning rate 1e\+18", message)
+    assert re.search(r"by step \d+ \(epoch 1, step \d+ of 4\), learning rate 1e\+18", message)
     assert message.endswith("try a smaller optimizer.learning_rate or model.batch_norm=custom")
     assert bnstudy.load_log(tmp_path / "run").result is None
     for path in (tmp_path / "run" / "checkpoints").glob("*.npz"):

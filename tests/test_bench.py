@@ -3,11 +3,15 @@
 import json
 
 import pytest
+import tensorflow as tf
 from helpers import config
 
 from bnstudy import bench, bench_cases, bench_report
 from bnstudy.bench import Contender
 from bnstudy.cli import main
+from bnstudy.data import load_dataset
+from bnstudy.steps import start_sums
+from bnstudy.training import Training
 
 TINY = ["--preset", "quick", "--set", "model.width=0.05", "--set", "training.batch_size=10"]
 TINY += ["--rounds", "2", "--steps", "4"]
@@ -29,6 +33,10 @@ def test_the_convolutions_alone_are_those_of_a_step(precision):
     kinds = [op.type for op in run.get_concrete_function().graph.get_operations()]
     assert kinds.count("Conv2D") == kinds.count("Conv2DBackpropFilter") == 9
     assert kinds.count("Conv2DBackpropInput") == 9  # the first is not run: nobody asks for it
+
+
+def test_the_first_step_and_those_whose_batches_stood_ready_do_not_count():
+    assert bench_cases.intervals([5.0, 6.0, 8.0, 11.0, 15.0]) == [3.0, 4.0]
 
 
 def test_ratios_are_taken_within_a_round():
@@ -89,6 +97,26 @@ def test_wrong_input_is_one_line(capsys, arguments, says):
     assert main(["bench", *arguments]) == 2
     error = capsys.readouterr().err
     assert says in error.splitlines()[-1]
+
+
+def test_plain_tensorflow_trains_the_network_of_case_b():
+    """The same weights give the same costs, wherever case b takes them: it is a fair peer."""
+    from bnstudy.bench_peers import PlainTensorFlow
+
+    case_b = config("b", data__train_limit=100, data__test_limit=10)
+    peer, ours = PlainTensorFlow(case_b), Training(case_b, load_dataset(case_b.data))
+    rate = tf.constant(0.01, tf.float64)
+    for images, labels in ours.batches.epoch(0):
+        for name, w in ours.model.parameters.items():
+            peer.parameters[name].assign(w)
+        cost = float(ours.train_step(images, labels, rate, start_sums()).cost) / len(labels)
+        assert float(peer.step(images, labels)) == pytest.approx(cost, rel=1e-5)
+
+
+def test_a_system_without_signal_masks_is_told_so(capsys, monkeypatch):
+    monkeypatch.delattr(bench.signal, "pthread_sigmask")
+    assert main(["bench"]) == 2
+    assert capsys.readouterr().err == "bnstudy: bench: works on Linux and macOS only\n"
 
 
 def test_a_contender_that_dies_is_named(monkeypatch):

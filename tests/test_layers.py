@@ -6,7 +6,7 @@ import tensorflow as tf
 from helpers import autodiff, config, random
 
 from bnstudy import layers
-from bnstudy.manual import batch_norm
+from bnstudy.manual import network
 
 IMAGE = (3, 4, 5)  # H, W, C
 AXES = {"channel": (0, 1, 2), "activation": (0,)}
@@ -136,17 +136,54 @@ def test_the_moving_variance_starts_where_it_is_told(kind):
     np.testing.assert_array_equal(flat(layer.statistics)["moving_variance"], [0.25] * 5)
 
 
-def test_fusing_changes_no_figure():
-    """What XLA compiles equals the plain functions."""
-    x, dy = images(1), random(6, *IMAGE, seed=9)
-    layer = make(layers.BatchNorm)
-    y, (_, fused) = layer.forward(x, True)
-    plain_y, plain = batch_norm.forward(
-        x, layer.gamma, layer.beta, (0, 1, 2), layer.options.epsilon
-    )
-    np.testing.assert_allclose(y, plain_y, rtol=1e-12, atol=1e-12)
-    dx, _ = layer.backward(dy, (True, fused))
-    np.testing.assert_allclose(dx, batch_norm.backward(dy, plain)[0], rtol=1e-10, atol=1e-12)
+@pytest.mark.compiled
+@pytest.mark.parametrize("axes", AXES)
+def test_fused_layers_compute_what_they_compute_one_by_one(axes):
+    """By XLA, for any number of images, in training and (with corrected averages) inference."""
+
+    def stack():
+        options = config(bn__debias=True, bn__momentum=0.7, bn__epsilon=0.01).bn
+        norm = layers.BatchNorm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
+        norm.gamma.assign(random(*norm.gamma.shape, shift=2))
+        norm.beta.assign(random(*norm.beta.shape, seed=1))
+        return [layers.ELU("elu"), norm, layers.AveragePool("pool")]
+
+    plain, parts = stack(), stack()
+    fused = layers.Fused(parts)
+    shapes = [tf.TensorSpec([None, *shape], tf.float64) for shape in ((4, 6, 5), (2, 3, 5))]
+
+    @tf.function(input_signature=[*shapes, tf.TensorSpec([], tf.bool)], autograph=False)
+    def compiled(x, dy, training):
+        y, cache = fused.forward(x, training)
+        return y, *fused.backward(dy, cache)
+
+    for number, training in enumerate((True, True, False)):
+        x, dy = random(5, 4, 6, 5, seed=number, shift=1), random(5, 2, 3, 5, seed=9 + number)
+        y, dx, dparameters = compiled(x, dy, training)
+        plain_y, cache = network.forward(plain, x, training)
+        plain_dx, plain_dparameters = network.backward(plain, dy, cache)
+        np.testing.assert_allclose(y, plain_y, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(dx, plain_dx, rtol=1e-11, atol=1e-12)
+        for one, other in zip(dparameters, plain_dparameters, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+        for name, statistic in plain[1].statistics.items():
+            np.testing.assert_allclose(parts[1].statistics[name], statistic, rtol=1e-11)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("kind", [layers.Conv2D, *KINDS])
+def test_a_cache_holds_what_the_layer_was(kind, training):
+    """Whoever updates between forward and backward still gets the gradient of that forward."""
+    if kind is layers.Conv2D:
+        layer = kind("conv", random(3, 3, 5, 5, seed=2).numpy(), tf.float64)
+    else:
+        layer = make(kind, epsilon=0.01)
+    _, cache = layer.forward(images(1), training)
+    dy = random(6, *IMAGE, seed=9)
+    before = layer.backward(dy, cache)[0]
+    for variable in (*layer.parameters.values(), *layer.statistics.values()):
+        variable.assign(2 * variable)
+    np.testing.assert_allclose(layer.backward(dy, cache)[0], before, rtol=1e-12)
 
 
 def test_a_constant_channel_has_no_negative_variance_after_correction():

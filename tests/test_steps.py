@@ -32,7 +32,9 @@ def reference(model):
     return -log_p[range(23), LABELS].mean(), (z.argmax(1) == LABELS).mean()
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 10, 23, 100])
+@pytest.mark.parametrize(
+    "batch_size", [1, 7, pytest.param(10, marks=pytest.mark.compiled), 23, 100]
+)
 def test_evaluation_is_the_exact_mean_whatever_the_batch_size(model, batch_size):
     cost, accuracy = make_evaluate(model, standardize)(IMAGES, LABELS, batch_size)
     expected_cost, expected_accuracy = reference(model)

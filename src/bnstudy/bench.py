@@ -29,7 +29,12 @@ OPTIONS = {  # keys that are not for --set here
     "data.train_limit": "--steps",
     "data.test_limit": "--steps",
 }
-PEERS = {"Keras fit": "keras", "PyTorch eager": "torch", "JAX": "jax"}  # and what they need
+PEERS = {  # and what they need
+    "plain TensorFlow": "tensorflow",
+    "Keras fit": "keras",
+    "PyTorch eager": "torch",
+    "JAX": "jax",
+}
 
 
 @dataclass
@@ -77,12 +82,16 @@ def entrants(
         presets: as for a run.
         overrides: as for a run, but for the keys of `OPTIONS`.
         steps: in a round.
-        peers: add Keras's own loop, and PyTorch and JAX where they are installed, all as case b.
+        peers: add TensorFlow's fused kernels, Keras's own loop, and PyTorch and JAX where they are
+            installed; all as case b.
 
     Raises:
-        UserError: the configuration is wrong, or its data set too small for so many steps.
+        UserError: the configuration is wrong, or its data set too small for so many steps; or this
+            is Windows.
 
     """
+    if not hasattr(signal, "pthread_sigmask"):
+        raise UserError("bench: works on Linux and macOS only")
 
     def config(case: str, precision: str, **others: str) -> Config:
         changes = {**overrides, "training.precision": precision, **others}

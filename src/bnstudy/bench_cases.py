@@ -19,9 +19,9 @@ from bnstudy.data import load_dataset
 from bnstudy.model import ALL_CNN, CLASSES, IMAGE_SHAPE, scaled
 from bnstudy.progress import Progress
 from bnstudy.steps import GRADIENTS, start_sums
-from bnstudy.training import PRECISIONS, Training
+from bnstudy.training import PRECISIONS, Training, make_deterministic
 
-PREFETCHED = 2  # batches that stand ready before they are wanted
+COLD = 3  # steps of a turn that do not count: the first, and two whose batches stood ready before
 
 Times = dict[str, list[float]]  # part of a step -> seconds, one measurement each
 
@@ -35,6 +35,7 @@ class OurCase:
     """
 
     def __init__(self, config: Config):
+        make_deterministic()
         self.training = training = Training(config, load_dataset(config.data))
         self.batch = next(iter(training.batches.epoch(0)))
         model, gradients = training.model, GRADIENTS[config.training.gradients]
@@ -54,12 +55,13 @@ class OurCase:
         images, labels = self.batch
         rate = tf.constant(training.rate, tf.float64)
         nothing = [tf.zeros_like(w) for w in model.parameters.values()]
+        last = list(model.parameters.values())[-1]
         convolutions = convolutions_alone(config, int(images.shape[0]))
         self.parts: dict[str, Callable[[], object]] = {
             "step": lambda: float(training.train_step(images, labels, rate, start_sums()).cost),
             "forward": lambda: forward(images).numpy(),
             "gradients": lambda: [dw.numpy() for dw in derive(images, labels)],
-            "update": lambda: update(nothing, rate),
+            "update": lambda: (update(nothing, rate), last.numpy()),  # read: a GPU is waited for
             "convolutions": lambda: [float(y) for y in convolutions()],
         }
         self.round()  # traces and compiles
@@ -175,11 +177,8 @@ def training_flops(width: float) -> int:
 
 
 def intervals(ends: list[float]) -> list[float]:
-    """Return the seconds from one step's end to the next one's.
-
-    But for those whose batches were made in advance, while the first step ran off the clock.
-    """
-    return [after - before for before, after in pairwise(ends)][PREFETCHED:]
+    """Return the seconds from one step's end to the next one's, without the `COLD` steps."""
+    return [after - before for before, after in pairwise(ends)][COLD - 1 :]
 
 
 def time_call(function: Callable[[], object]) -> float:

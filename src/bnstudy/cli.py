@@ -168,7 +168,7 @@ def _add_bench(commands) -> None:
     add(
         "--peers",
         action="store_true",
-        help="add Keras fit, and PyTorch and JAX if installed (pip install torch jax)",
+        help="add plain TensorFlow, Keras fit, and PyTorch and JAX if installed",
     )
     add(
         "--rounds",

@@ -39,7 +39,7 @@ class Conv2D(Layer):
 
     def forward(self, x, training):  # noqa: ARG002
         """Convolve; under bfloat16 with a bfloat16 copy of the weights."""
-        w = tf.cast(self.w, x.dtype)
+        w = tf.cast(self.w.value(), x.dtype)  # the value: the variable may change before `backward`
         y, cache = conv2d.forward(for_convolution(x), for_convolution(w))
         return tf.cast(y, x.dtype), cache._replace(x=x, w=w)  # keep no float32 copies
 
@@ -195,22 +195,23 @@ class KerasBatchNorm(Layer):
     def forward(self, x, training):
         """Run the framework's layer, with `training` a Python bool or a scalar bool tensor."""
         features = tf.reshape(x, [-1, *self.shape])
+        mean, variance = (self.statistics[f"moving_{s}"].value() for s in ("mean", "variance"))
+        gamma = tf.convert_to_tensor(self.parameters.get("gamma", tf.ones_like(mean)))
         y = _choose(
             training,
             lambda: self.layer(features, training=True),
             lambda: self.layer(features, training=False),
         )
-        return tf.cast(tf.reshape(y, tf.shape(x)), x.dtype), (training, features)
+        y = tf.cast(tf.reshape(y, tf.shape(x)), x.dtype)
+        return y, (training, features, mean, variance, gamma)
 
     def backward(self, dy, cache):
         """Return dx and the gradients of those of gamma and beta that are learned.
 
         The framework hands out no cache, so the statistics are computed once more.
         """
-        training, x = cache
-        mean, variance = self.statistics["moving_mean"], self.statistics["moving_variance"]
+        training, x, mean, variance, gamma = cache
         beta = tf.zeros_like(mean)
-        gamma = self.parameters.get("gamma", beta + 1)
         flat_dy = tf.reshape(dy, tf.shape(x))
 
         def train():

@@ -19,7 +19,7 @@ from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted, StopRequest
 from bnstudy.plots import plot_run
 from bnstudy.progress import Progress
-from bnstudy.training import Training
+from bnstudy.training import Training, make_deterministic
 
 NO_BFLOAT16 = (
     "this CPU has no bfloat16 instructions: convolutions take bfloat16 numbers in float32, which "
@@ -54,8 +54,7 @@ def run(
     try:
         if not fresh and (result := run_folder.finished(folder, config)) is not None:
             return result
-        if tf.config.list_physical_devices("GPU"):  # a CPU is deterministic without
-            tf.config.experimental.enable_op_determinism()
+        make_deterministic()
         if config.training.precision == "bfloat16" and not bfloat16.is_native():
             warnings.warn(NO_BFLOAT16, stacklevel=2)
         dataset = load_dataset(config.data)  # first: without data, no folder is made

@@ -206,10 +206,16 @@ class Training:
         if self.config.training.precision != "float32":
             tries.append("training.precision=float32")
         return UserError(
-            f"{what} at step {self.step} (epoch {position.epoch + 1}, step {position.step} of "
+            f"{what} by step {self.step} (epoch {position.epoch + 1}, step {position.step} of "
             f"{self.batches.steps}), learning rate {self.rate:.4g}; what was saved is whole; "
             f"in a new folder, try {' or '.join(tries)}"
         )
+
+
+def make_deterministic() -> None:
+    """Have TensorFlow choose kernels that give the same bits every time; a CPU's do so anyhow."""
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
 
 
 def _identity(config: Config, dataset: Dataset) -> str:

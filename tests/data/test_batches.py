@@ -1,6 +1,8 @@
 """Batches: every image once, the same batch for the same seed, augmentation, standardization."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -146,6 +148,18 @@ def test_all_epochs_share_one_trace(dataset):
     assert len(traces) == 1
     assert (shown[0] == shown[2]).all()
     assert (shown[0] != shown[1]).any()
+
+
+def test_nothing_keeps_the_images_when_the_batches_are_gone(dataset):
+    """Or each run in a process would cost another 150 MB."""
+    batches = batches_of(dataset)
+    iterator, gone = iter(batches.epoch(0)), weakref.ref(batches)
+    del batches
+    gc.collect()
+    assert len(list(iterator)) == gone().steps  # an epoch that is under way keeps them
+    del iterator
+    gc.collect()
+    assert gone() is None
 
 
 def test_augmentation_flips_all_and_distorts_about_27_percent():

@@ -7,6 +7,7 @@ augmentation of (seed, step), so that any batch of any run can be named and made
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
@@ -216,7 +217,12 @@ class TrainingBatches:
 
     def _make_batch(self, epoch: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Gather, augment and standardize: float32 [N, 32, 32, 3] and int64 [N]."""
-        x, y = tf.numpy_function(self._take, [epoch, step], (tf.uint8, tf.int64))
+        this = weakref.ref(self)  # TensorFlow never lets go of a function, nor of what it holds
+
+        def take(epoch, step):
+            return this()._take(epoch, step)
+
+        x, y = tf.numpy_function(take, [epoch, step], (tf.uint8, tf.int64))
         x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
         y = tf.ensure_shape(y, [None])
         if self._augment:
