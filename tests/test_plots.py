@@ -105,6 +105,13 @@ def test_plot_run_writes_two_pngs_of_200_dpi_into_the_folder(make_run):
 # ------------------------------------------------------------------------------- several runs
 
 
+def test_a_title_names_bfloat16_and_a_seed_that_all_runs_share(make_run):
+    common = {"training.precision": "bfloat16", "seed": 4}
+    folders = [make_run(case, case=case, overrides=common) for case in "ac"]
+    title = "CIFAR-10, width 1, bfloat16, seed 4"
+    assert comparison_figure(logs_of(*folders)).get_suptitle() == title
+
+
 def test_seeds_are_one_group_with_mean_and_range(make_run):
     folders = [make_run(f"c{s}", case="c", overrides={"seed": s}) for s in range(3)]
     logs = logs_of(*folders, make_run("a0", case="a"))

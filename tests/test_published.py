@@ -41,14 +41,19 @@ def test_the_page_on_speed_shows_the_published_benchmarks(name):
 def test_the_readme_shows_the_published_speeds():
     ratios = json.loads((ROOT / "logs/published/bench/full_width.json").read_text())["ratios"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for precision in ("float32", "bfloat16"):
-        for other in (
-            f"case c, autodiff {precision}",
-            "Keras fit float32",
-            f"PyTorch eager {precision}",
-        ):
-            median, least, greatest = ratios[f"case c {precision} / {other}"]
-            assert f"| {median:.2f} ({least:.2f} to {greatest:.2f}) |" in readme
+    for other, name in {
+        "case c, autodiff": "itself, with automatic gradients",
+        "case a": "case a, without batch norm",
+        "plain TensorFlow": "plain TensorFlow: its fused batch norm, automatic gradients",
+        "Keras fit": "Keras's `fit` of case b",
+        "PyTorch eager": "PyTorch (eager) with case b",
+    }.items():
+        cells = [
+            "{:.2f} ({:.2f} to {:.2f})".format(*ratios[f"case c {p} / {other} {p}"])
+            for p in ("float32", "bfloat16")
+        ]
+        assert f"| {name} | {' | '.join(cells)} |" in readme
+    assert f"{ratios['case c bfloat16 / Keras fit float32'][0]:.2f} times as fast as" in readme
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -26,7 +26,7 @@ BENCH_EXAMPLES = """\
 examples:
   bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
   bnstudy bench --preset lite --peers            a quarter of the width, about ten minutes
-  bnstudy bench --peers --steps 6                full width, about half an hour, 20 GB of memory
+  bnstudy bench --peers                          full width, about half an hour, 20 GB of memory
 """
 
 EXAMPLES = """\

@@ -124,8 +124,10 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
                 _finish(axes, quantity, spans)
         for axes, split in zip(panels[0], SPLITS.values(), strict=True):
             axes.set_title(split, fontsize=10)
-        if title := common_title(logs):
-            figure.suptitle(title, fontsize=10)
+        parts = [common_title(logs)]
+        if len(seeds := {log.config.seed for log in logs}) == 1:
+            parts.append(f"seed {seeds.pop()}")
+        figure.suptitle(", ".join(part for part in parts if part), fontsize=10)
         _add_legend(figure, panels[0, 0])
     return figure
 

@@ -24,6 +24,7 @@ _NAMES = {
     "adam": "Adam",
     "amsgrad": "AMSGrad",
     "cifar10": "CIFAR-10",
+    "float32": "",  # goes without saying
 }
 _MOST_KEYS = 4  # a label with more of them says less than the folder's name
 
@@ -114,7 +115,7 @@ def _case(flat: dict[str, Any]) -> str:
 
 
 def common_title(logs: Sequence[RunLog]) -> str:
-    """Say what all the runs have in common: case, layers, optimizer, data, width."""
+    """Say what all the runs have in common: case, layers, optimizer, data, width, precision."""
     flats = [log.config.flat() for log in logs]
 
     def common(key: str, form: str = "{}") -> str | None:
@@ -129,6 +130,7 @@ def common_title(logs: Sequence[RunLog]) -> str:
         common("data.name"),
         common("data.train_limit", "{} training images"),
         common("model.width", "width {:g}"),
+        common("training.precision"),
     ]
     case = common("case", "case {}: ") or ""
     return case + ", ".join(part for part in method if part)
