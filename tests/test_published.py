@@ -10,6 +10,7 @@ import bnstudy
 from bnstudy import bench_report
 
 ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/*.md")]
 FOLDERS = sorted(path.parent for path in (ROOT / "logs" / "published").rglob("result.json"))
 
 
@@ -66,10 +67,9 @@ def test_a_published_run_is_whole_and_its_result_is_its_last_epoch(folder):
     assert not (folder / "checkpoints").exists()
 
 
-def test_every_file_that_the_readme_links_to_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    links = [part.partition(")")[0] for part in text.split("](")[1:]]
-    local = [link.partition("#")[0] for link in links if not link.startswith("http")]
-    assert local
-    for link in local:
-        assert (ROOT / link).exists(), link
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_links_to_exists(page):
+    links = [part.partition(")")[0] for part in page.read_text(encoding="utf-8").split("](")[1:]]
+    for link in links:
+        if not link.startswith("http"):
+            assert (page.parent / link.partition("#")[0]).exists(), link

@@ -25,15 +25,15 @@ machine alone meanwhile; a spread above 10 % means that it was busy."""
 BENCH_EXAMPLES = """\
 examples:
   bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
-  bnstudy bench --preset lite --peers            a quarter of the width, about ten minutes
-  bnstudy bench --peers                          full width, about half an hour, 20 GB of memory
+  bnstudy bench --preset lite --peers            a quarter of the width, 5 to 10 minutes, 18 GB
+  bnstudy bench --peers                          full width, 15 to 30 minutes, 24 GB of memory
 """
 
 EXAMPLES = """\
 examples:
   bnstudy run --case c --preset quick        about a minute, built-in digits, no network
-  bnstudy run --case c --preset lite         CIFAR-10 at quarter width, about an hour
-  bnstudy run --case c                       as in the post; ten hours on two cores
+  bnstudy run --case c --preset lite         CIFAR-10 at quarter width, up to an hour on two cores
+  bnstudy run --case c                       full width: 4 to 10 hours on two cores
   bnstudy sweep plan.yaml                    many runs, skipped if finished, else continued
   bnstudy plot logs/case-a_seed-0 logs/case-c_seed-0 --reference --out comparison.png
 """
@@ -118,7 +118,7 @@ def _add_run(commands) -> None:
     add("--preset", metavar="NAME", action="append", default=[], help="quick, lite, as_posted")
     add("--config", metavar="FILE", type=Path, help="YAML with the keys that you change")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="change one key")
-    add("--data", metavar="DIR", help="where CIFAR-10 lies; same as --set data.dir=DIR")
+    add("--data", metavar="PATH", help="CIFAR-10: a folder or an archive; or --set data.dir=PATH")
     add("--out", metavar="DIR", type=Path, help="run folder [logs/case-CASE_PRESET_seed-N]")
     add("--seed", metavar="N", type=int, help="same as --set seed=N")
     add("--fresh", action="store_true", help="start over; the old folder is kept aside")
@@ -164,7 +164,7 @@ def _add_bench(commands) -> None:
     )
     add("--preset", metavar="NAME", action="append", default=[], help="as for run")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="as for run")
-    add("--data", metavar="DIR", help="where CIFAR-10 lies; or --set data.name=digits")
+    add("--data", metavar="PATH", help="CIFAR-10, as for run; or --set data.name=digits")
     add(
         "--peers",
         action="store_true",
@@ -186,7 +186,7 @@ def _add_data(commands) -> None:
     add = data.add_argument
     data.set_defaults(function=_data)
     add("action", choices=["fetch", "verify", "where"])
-    add("--data", metavar="DIR", help="where CIFAR-10 lies")
+    add("--data", metavar="PATH", help="a folder or an archive of CIFAR-10")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -26,7 +26,12 @@ from bnstudy.run_log import RunLog, load_log, write_bytes_atomic
 # Okabe and Ito's colours, which the colour-blind tell apart, without yellow (too pale on white).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-LINES = ("-", (0, (6, 1.5)), (0, (6, 1.5, 1.5, 1.5)))  # the short dashes are the reference's
+LINES = (  # the short dashes are the reference's
+    "-",
+    (0, (6, 1.5)),
+    (0, (6, 1.5, 1.5, 1.5)),
+    (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)),
+)
 # The author's series that are drawn, with label, colour and line.
 REFERENCE = {
     "adam": ("author 2018: CIFAR-10, width 1, no BN, Adam", "#333333", (0, (3, 1.5))),

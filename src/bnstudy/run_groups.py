@@ -94,7 +94,7 @@ def _labels(groups: list[list[RunLog]]) -> list[str]:
     if len(differing) > _MOST_KEYS:
         return _folder_labels(groups)
     return [
-        ", ".join(_case(flat) if key == "case" else f"{key} = {flat[key]}" for key in differing)
+        ", ".join(_case(flat) if key == "case" else _change(key, flat[key]) for key in differing)
         for flat in flats
     ]
 
@@ -112,6 +112,10 @@ def _folder_labels(groups: list[list[RunLog]]) -> list[str]:
 
 def _case(flat: dict[str, Any]) -> str:
     return f"case {flat['case']}" if flat["case"] else "no case"
+
+
+def _change(key: str, value: Any) -> str:
+    return value if key == "training.precision" else f"{key} = {value}"  # bfloat16 needs no key
 
 
 def common_title(logs: Sequence[RunLog]) -> str:
