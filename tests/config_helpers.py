@@ -2,7 +2,7 @@
 
 import pytest
 
-from bnstudy.config import load_config, parse_set
+from bnstudy.config.load import load_config, parse_set
 from bnstudy.errors import UserError
 
 

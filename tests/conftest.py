@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnstudy.config import load_config
-from bnstudy.run_log import write_metrics, write_text_atomic
+from bnstudy.config.load import load_config
+from bnstudy.run_folder.log import write_metrics, write_text_atomic
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,7 +22,7 @@ def plain():
 def compiled(request, plain, monkeypatch):
     """Use XLA after all."""
     if request.node.get_closest_marker("compiled"):
-        monkeypatch.setattr("bnstudy.xla.compiled", plain)
+        monkeypatch.setattr("bnstudy.backend.xla.compiled", plain)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bnstudy
-from bnstudy import bench_report
+from bnstudy.bench import tables as bench_report
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/*.md")]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bnstudy
-from bnstudy.cli import main
+from bnstudy.cli.main import main
 from bnstudy.sweep import load_plan, run_plan
 
 TINY = {
@@ -67,7 +67,7 @@ def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
         {"case": "c", "preset": ["lite", "as_posted"], "bn.debias": True, "data.train_limit": None},
         {"case": "a", "optimizer": {"name": "sgd", "learning_rate": 0.1}},
     ]
-    from bnstudy import cli
+    from bnstudy.cli import main as cli
 
     for run in load_plan(write_plan({"runs": entries})):
         options = cli._parser().parse_args(["run", *run.arguments])

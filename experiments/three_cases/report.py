@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import bnstudy
-from bnstudy.plots import plot_comparison
+from bnstudy.plots.figures import plot_comparison
 
 PUBLISHED = Path(__file__).parents[2] / "logs" / "published" / "lite"
 COLUMNS = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")

@@ -1,4 +1,4 @@
-"""Batch normalization, measured: one network, three ways to train it, every gradient by hand.
+"""Batch normalization, measured: one network trained three ways, the third with gradients by hand.
 
     config = bnstudy.load_config(case="c", presets=["quick"])
     result = bnstudy.run(config, "logs/my-run")
@@ -7,37 +7,43 @@
 TensorFlow is imported only when something is run.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
+from bnstudy.backend.startup import watch_for_forks
+
 __version__ = "0.1.0"
-__all__ = ["Config", "RunLog", "UserError", "load_config", "load_log", "run"]
+__all__ = ["Config", "Interrupted", "RunLog", "UserError", "load_config", "load_log", "run"]
 
 if TYPE_CHECKING:
-    from bnstudy.config import Config, load_config
+    from bnstudy.config.load import load_config
+    from bnstudy.config.schema import Config
     from bnstudy.errors import UserError
-    from bnstudy.run_log import RunLog, load_log
+    from bnstudy.interrupts import Interrupted
+    from bnstudy.run_folder.log import RunLog, load_log
     from bnstudy.runner import run
 
+watch_for_forks()
+
 _HOMES = {
-    "Config": "config",
-    "load_config": "config",
+    "Config": "config.schema",
+    "Interrupted": "interrupts",
+    "RunLog": "run_folder.log",
     "UserError": "errors",
-    "RunLog": "run_log",
-    "load_log": "run_log",
+    "load_config": "config.load",
+    "load_log": "run_folder.log",
     "run": "runner",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, and TensorFlow no sooner."""
+    """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'bnstudy' has no attribute {name!r}")
     from importlib import import_module
 
-    if name == "run":
-        from bnstudy.quiet import import_tensorflow
-
-        import_tensorflow()
     return getattr(import_module(f"bnstudy.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not yet imported."""
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,6 @@
 
 import sys
 
-from bnstudy.cli import main
+from bnstudy.cli.main import main
 
 sys.exit(main())

@@ -1,8 +1,5 @@
-"""SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; a second one stops it at once."""
+"""SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; a second one interrupts it immediately."""
 
-from __future__ import annotations
-
-import os
 import signal
 import threading
 import time
@@ -21,41 +18,40 @@ class StopRequest:
     """Whether somebody has asked the process to stop.
 
     Args:
-        hand_on: called at every request, for processes that must hear of it too.
+        forward_signal: called at every request, for processes that must hear of it too.
 
     """
 
-    def __init__(self, hand_on: Callable[[], None]):
-        self._asked, self._time, self._hand_on = False, 0.0, hand_on
+    def __init__(self, forward_signal: Callable[[], None]):
+        self._asked, self._time, self._forward_signal = False, 0.0, forward_signal
 
     def __bool__(self) -> bool:
         return self._asked
 
-    def handle(self, signum: int, frame: object) -> None:  # noqa: ARG002
-        """Note the first request; leave at once on the second, since every file is whole."""
+    def handle(self, signum: int, frame: object) -> None:
+        """Note the first request; interrupt at the second, since the files are intact anyway."""
         first, now = not self._asked, time.monotonic()
         self._asked = True  # a plain flag: a lock could be held by what the signal interrupts
         if first:
             self._time = now
         elif now - self._time < ONE_REQUEST:  # sent twice, to the process and to its group
             return
-        self._hand_on()
+        self._forward_signal()
         if not first:
-            os.write(2, b"bnstudy: left at once; what was saved before is whole\n")
-            os._exit(EXIT_CODE)
+            raise KeyboardInterrupt("stopped immediately; the last checkpoint is intact")
 
 
 @contextmanager
-def listening(hand_on: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
-    """Turn both signals into a request, and put the old handlers back afterwards.
+def graceful_stop(forward_signal: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
+    """Turn both signals into a request, and restore the old handlers afterwards.
 
     Outside of the main thread, where Python has no signals, nothing is ever requested.
 
     Args:
-        hand_on: called at every request, for processes that must hear of it too.
+        forward_signal: called at every request, for processes that must hear of it too.
 
     """
-    request = StopRequest(hand_on)
+    request = StopRequest(forward_signal)
     if threading.current_thread() is not threading.main_thread():
         yield request
         return

@@ -1,14 +1,12 @@
-"""Lines for whoever watches; a run goes on when nobody does."""
-
-from __future__ import annotations
+"""Print lines; a closed pipe does not stop a run."""
 
 import os
 import sys
 from typing import TextIO
 
 
-def say(line: str, stream: TextIO | None = None) -> None:
-    """Print a line at once; once the reader has gone, print nothing any more.
+def echo(line: str, stream: TextIO | None = None) -> None:
+    """Print a line and flush it; once the reader is gone, print nothing.
 
     Args:
         line: without its end.

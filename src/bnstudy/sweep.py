@@ -13,8 +13,6 @@ A run has `case`, `preset` (a name or several), `config` (a file, relative to th
 its folder), and any key of the configuration.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import signal
@@ -28,13 +26,15 @@ from typing import Any
 
 import yaml
 
-from bnstudy.config import Config, load_config
+from bnstudy.config.load import load_config
+from bnstudy.config.schema import Config
+from bnstudy.config.yaml_reader import read_yaml, show
 from bnstudy.errors import UserError, one_line
-from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, listening
-from bnstudy.output import say
-from bnstudy.run_folder import finished
-from bnstudy.run_name import run_name
-from bnstudy.yaml_reader import read_yaml, show
+from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, graceful_stop
+from bnstudy.output import echo
+from bnstudy.run_folder.folder import finished_result
+from bnstudy.run_folder.log import read_metrics
+from bnstudy.run_folder.name import run_name
 
 PLAN_KEYS = ("out", "grid", "runs")
 MAX_RUNS = 10_000
@@ -167,25 +167,25 @@ def run_plan(runs: list[Run], jobs: int) -> int:
     """
     processes: set[subprocess.Popen] = set()
     for run in runs:
-        _settle(run)
-    say(table(runs))
+        _update_state(run)
+    echo(table(runs))
     waiting = [run for run in runs if run.state == "waiting"]
-    with listening(lambda: _hand_on(processes)) as stop:
+    with graceful_stop(lambda: _forward_signal(processes)) as stop:
         with ThreadPoolExecutor(max_workers=jobs) as pool:
             futures = [pool.submit(_execute, run, processes, stop) for run in waiting]
             for future in futures:
                 future.result()
-        say(table(runs))
+        echo(table(runs))
         if stop:
             raise Interrupted("the sweep was stopped, and what the runs saved is whole")
     codes = {run.exit_code for run in runs if run.state == "failed"}
     return 0 if not codes else 2 if codes == {2} else 1
 
 
-def _settle(run: Run) -> None:
+def _update_state(run: Run) -> None:
     """Find out whether a run has finished already."""
     try:
-        if finished(run.folder, run.config) is not None:
+        if finished_result(run.folder, run.config) is not None:
             run.state = "finished"
     except (UserError, OSError) as error:
         run.state, run.last_line, run.exit_code = "failed", one_line(error), 2
@@ -212,17 +212,17 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
         process.send_signal(signal.SIGTERM)
     for line in process.stderr:
         run.last_line = line.strip()
-        say(f"{run.folder.name}: {run.last_line}")
+        echo(f"{run.folder.name}: {run.last_line}")
     run.exit_code = process.wait()
     processes.discard(process)
     run.state = "failed"
     if run.exit_code == EXIT_CODE or (stop and run.exit_code < 0):
         run.state = "interrupted"
     elif run.exit_code == 0:
-        _settle(run)  # the folder has the last word
+        _update_state(run)  # the folder has the last word
 
 
-def _hand_on(processes: set[subprocess.Popen]) -> None:
+def _forward_signal(processes: set[subprocess.Popen]) -> None:
     for process in list(processes):
         process.send_signal(signal.SIGTERM)
 
@@ -232,7 +232,7 @@ def table(runs: list[Run]) -> str:
     width = max(len(run.folder.name) for run in runs)
     lines = [f"{'run':<{width}}  state        epochs  test accuracy"]
     for run in runs:
-        epochs, accuracy = _figures(run.folder)
+        epochs, accuracy = _last_epoch(run.folder)
         of = run.config.training.epochs
         why = f"  {run.last_line}" if run.state == "failed" else ""
         lines.append(
@@ -243,10 +243,10 @@ def table(runs: list[Run]) -> str:
     return "\n".join([*lines, counts])
 
 
-def _figures(folder: Path) -> tuple[int, str]:
-    """Return the finished epochs and the last test accuracy, as far as the log tells."""
+def _last_epoch(folder: Path) -> tuple[int, str]:
+    """Return the number of finished epochs and the last test accuracy, as far as the log tells."""
     try:
-        lines = (folder / "metrics.csv").read_text(encoding="utf-8").splitlines()[1:]
-        return len(lines), f"{float(lines[-1].split(',')[6]):.4f}"
-    except (OSError, ValueError, IndexError):
-        return 0, "-"
+        rows = read_metrics(folder / "metrics.csv")
+    except (UserError, OSError):
+        rows = []
+    return len(rows), f"{rows[-1].test_accuracy:.4f}" if rows else "-"

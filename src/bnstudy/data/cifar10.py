@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bnstudy.config.schema import DataConfig
 from bnstudy.data import restricted_pickle
 from bnstudy.errors import UserError, one_line
 
@@ -41,6 +42,11 @@ MAX_ARCHIVE_BYTES = 320_000_000
 MAX_MEMBERS = 1000
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def load_configured(config: DataConfig) -> Arrays:
+    """Load CIFAR-10 from `data.dir`, or from where it is found."""
+    return load(config.dir)
 
 
 def load(directory: str | os.PathLike | None = None) -> Arrays:

@@ -6,12 +6,13 @@ A layer is a pair that stands side by side:
 
 `dy` is the derivative of the loss with respect to `y`, and `cache` is what the backward pass needs.
 Nothing here differentiates automatically, and nothing here knows a configuration. The numbers in
-the comments are those of the equations in docs/backprop.md.
+the comments are those of the equations in docs/backprop.md. Imports TensorFlow and nothing else.
 """
 
 from bnstudy.manual import (
     adam,
     amsgrad,
+    as_posted,
     batch_norm,
     conv2d,
     elu,
@@ -24,6 +25,7 @@ from bnstudy.manual import (
 __all__ = [
     "adam",
     "amsgrad",
+    "as_posted",
     "batch_norm",
     "conv2d",
     "elu",

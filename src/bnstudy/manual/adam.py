@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bnstudy.manual import checks
+
 VARIANTS = ("paper", "keras")
 
 
 class State(NamedTuple):
-    """What Adam remembers of one parameter."""
+    """The state of Adam for one parameter."""
 
     step: tf.Tensor  # t, the number of steps taken, a scalar
     m: tf.Tensor  # moving average of the gradient, the shape of w
@@ -16,7 +18,19 @@ class State(NamedTuple):
 
 
 def init(w: tf.Tensor) -> State:
-    """Start with both averages at zero."""
+    """Start with both averages at zero.
+
+    Args:
+        w: parameter, any shape, float32 or float64.
+
+    Returns:
+        The state before the first step.
+
+    Raises:
+        ValueError: w has another dtype.
+
+    """
+    w = checks.as_tensor("w", w, checks.FULL)
     return State(tf.constant(0, tf.int64), tf.zeros_like(w), tf.zeros_like(w))
 
 
@@ -42,37 +56,38 @@ def update(
     the paper's "epsilon hat", and weighs 1 / sqrt(1 - beta_2^t) times as much.
 
     Args:
-        w: parameter, any shape.
-        dw: its gradient.
+        w: parameter, any shape, float32 or float64.
+        dw: its gradient, like w.
         state: from `init` or the step before.
         learning_rate: scalar.
         beta_1: weight of the old m.
         beta_2: weight of the old v.
-        epsilon: outside the root.
+        epsilon: added outside the root.
         variant: "paper" or "keras".
 
     Returns:
         The new w and the new state.
 
     Raises:
-        ValueError: no such variant.
+        ValueError: w is half precision, or an argument does not fit w or is out of range.
 
     """
+    w, dw, state = checks.optimizer_step(w, dw, state, State)
+    check_numbers(learning_rate, beta_1, beta_2, epsilon)
+    checks.one_of("variant", variant, VARIANTS)
     step, m, v = moments(dw, state, beta_1, beta_2)
     correction_1, correction_2 = corrections(step, beta_1, beta_2, w.dtype)
     if variant == "paper":
         change = (m / correction_1) / (tf.sqrt(v / correction_2) + epsilon)  # (30)
-    elif variant == "keras":
+    else:  # keras
         change = tf.sqrt(correction_2) / correction_1 * m / (tf.sqrt(v) + epsilon)  # (31)
-    else:
-        raise ValueError(f"variant is one of {VARIANTS}, not {variant!r}")
     return w - learning_rate * change, State(step, m, v)
 
 
 def moments(
     dw: tf.Tensor, state, beta_1: float, beta_2: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Count the step and renew both averages; shared with AMSGrad.
+    """Count the step and update both averages; shared with AMSGrad.
 
     Args:
         dw: gradient.
@@ -108,3 +123,11 @@ def corrections(
     """
     t = tf.cast(step, tf.float64)
     return tf.cast(1 - beta_1**t, dtype), tf.cast(1 - beta_2**t, dtype)
+
+
+def check_numbers(learning_rate: object, beta_1: object, beta_2: object, epsilon: object) -> None:
+    """Refuse hyperparameters out of range; shared with AMSGrad."""
+    checks.number("learning_rate", learning_rate, 0)
+    checks.number("beta_1", beta_1, 0, 1, below=True)
+    checks.number("beta_2", beta_2, 0, 1, below=True)
+    checks.number("epsilon", epsilon, 0)

@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from bnstudy.manual.adam import corrections, moments
+from bnstudy.manual import checks
+from bnstudy.manual.adam import check_numbers, corrections, moments
 
 VARIANTS = ("paper", "keras", "optax", "as_posted")
 
 
 class State(NamedTuple):
-    """What AMSGrad remembers of one parameter."""
+    """The state of AMSGrad for one parameter."""
 
     step: tf.Tensor  # t, the number of steps taken, a scalar
     m: tf.Tensor  # moving average of the gradient, the shape of w
@@ -19,7 +20,19 @@ class State(NamedTuple):
 
 
 def init(w: tf.Tensor) -> State:
-    """Start with all averages at zero."""
+    """Start with all averages at zero.
+
+    Args:
+        w: parameter, any shape, float32 or float64.
+
+    Returns:
+        The state before the first step.
+
+    Raises:
+        ValueError: w has another dtype.
+
+    """
+    w = checks.as_tensor("w", w, checks.FULL)
     return State(tf.constant(0, tf.int64), tf.zeros_like(w), tf.zeros_like(w), tf.zeros_like(w))
 
 
@@ -45,37 +58,38 @@ def update(
     places epsilon as `optax` does: sqrt(v_max / c_2) + epsilon.
 
     Args:
-        w: parameter, any shape.
-        dw: its gradient.
+        w: parameter, any shape, float32 or float64.
+        dw: its gradient, like w.
         state: from `init` or the step before.
         learning_rate: scalar.
         beta_1: weight of the old m.
         beta_2: weight of the old v.
-        epsilon: outside the root.
+        epsilon: added outside the root.
         variant: "paper", "keras", "optax" or "as_posted".
 
     Returns:
         The new w and the new state.
 
     Raises:
-        ValueError: no such variant.
+        ValueError: w is half precision, or an argument does not fit w or is out of range.
 
     """
+    w, dw, state = checks.optimizer_step(w, dw, state, State)
+    check_numbers(learning_rate, beta_1, beta_2, epsilon)
+    checks.one_of("variant", variant, VARIANTS)
     step, m, v = moments(dw, state, beta_1, beta_2)  # (28), (29)
     correction_1, correction_2 = corrections(step, beta_1, beta_2, w.dtype)
-    if variant == "paper":
-        v_max = tf.maximum(state.v_max, v)  # (32)
-        change = m / (tf.sqrt(v_max) + epsilon)  # (33)
+    if variant == "optax":
+        v_max = tf.maximum(state.v_max, v / correction_2)  # (35)
+        change = (m / correction_1) / (tf.sqrt(v_max) + epsilon)
     elif variant == "keras":
         v_max = tf.maximum(state.v_max, v)  # (32)
         change = tf.sqrt(correction_2) / correction_1 * m / (tf.sqrt(v_max) + epsilon)  # (34)
-    elif variant == "optax":
-        v_max = tf.maximum(state.v_max, v / correction_2)  # (35)
-        change = (m / correction_1) / (tf.sqrt(v_max) + epsilon)
-    elif variant == "as_posted":
-        grown = tf.reduce_sum(v) > tf.reduce_sum(state.v_max)
-        v_max = tf.where(grown, v, state.v_max)  # (36)
-        change = m / (tf.sqrt(v_max) + epsilon)  # (33)
     else:
-        raise ValueError(f"variant is one of {VARIANTS}, not {variant!r}")
+        if variant == "paper":
+            v_max = tf.maximum(state.v_max, v)  # (32)
+        else:  # as_posted
+            grown = tf.reduce_sum(v) > tf.reduce_sum(state.v_max)
+            v_max = tf.where(grown, v, state.v_max)  # (36)
+        change = m / (tf.sqrt(v_max) + epsilon)  # (33)
     return w - learning_rate * change, State(step, m, v, v_max)

@@ -1,10 +1,11 @@
 """Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): equations (10) to (21).
 
 Every function works with any set of `axes`: (0, 1, 2) takes one mean and one variance per channel,
-over m = N H W values; (0,) one per pixel and channel, over m = N values. gamma, beta and the moving
-statistics have the shape of x without those axes.
+over m = N H W values; (0,) one per pixel and channel, over m = N values. Statistics keep their axes,
+with length 1. The shapes at the ends of the lines are those of axes (0, 1, 2).
 
-x and y may be bfloat16; everything between is computed in gamma's dtype, float32 or float64.
+x and y may be half precision; everything between is computed in the dtype of gamma, float32 or
+float64. What checks the arguments is at the end of the file.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,18 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bnstudy.manual import checks
+from bnstudy.manual.sums import sum_to
+
 
 class Cache(NamedTuple):
     """What `backward` needs, and the statistics that the moving averages need."""
 
     x: tf.Tensor  # the input; x_hat is made from it again, which is cheaper than to keep both
-    inverse_stddev: tf.Tensor  # 1 / sqrt(variance + epsilon), 1 along the axes of the statistics
-    gamma: tf.Tensor  # the shape of x without those axes
-    mean: tf.Tensor  # like gamma
-    variance: tf.Tensor  # like gamma
+    mean: tf.Tensor  # of the batch, or moving; 1 along its axes
+    r: tf.Tensor  # 1 / sqrt(variance + epsilon), the shape of mean
+    gamma: tf.Tensor  # as given
+    variance: tf.Tensor  # the shape of mean
 
 
 def forward(
@@ -34,7 +38,8 @@ def forward(
 
     Args:
         x: for example [N, H, W, C].
-        gamma: scale, the shape of x without `axes`.
+        gamma: scale; the shape of x without `axes`, or any shape that broadcasts to the statistics,
+            such as [C] for x [groups, N, H, W, C] with axes (1, 2, 3).
         beta: offset, like gamma.
         axes: over which the statistics are taken.
         epsilon: added to the variance, inside the root.
@@ -43,52 +48,67 @@ def forward(
         y, the shape and dtype of x, and the cache for `backward`.
 
     Raises:
-        ValueError: gamma or beta has another shape, or a dtype that would lose precision.
+        ValueError: a shape, dtype, axis or epsilon that does not fit, or an empty batch.
 
     """
-    x, gamma, beta, axes = _checked(x, gamma, beta, axes)
-    wide_x = tf.cast(x, gamma.dtype)
-    m = _group_size(x, gamma)
-    mean = _sum(wide_x, axes) / m  # (10)
-    centered = wide_x - mean
-    variance = _sum(tf.square(centered), axes) / m  # (11)
-    inverse_stddev = tf.math.rsqrt(variance + epsilon)
-    x_hat = centered * inverse_stddev  # (12)
-    y = _per_group(gamma, mean) * x_hat + _per_group(beta, mean)  # (13)
-    statistics = (tf.reshape(s, gamma.shape) for s in (mean, variance))
-    return tf.cast(y, x.dtype), Cache(x, inverse_stddev, gamma, *statistics)
+    given, gamma, beta, axes = _checked(x, gamma, beta, axes, epsilon)
+    checks.not_empty("x", given)
+    shape = _shape_of_statistics(given, axes)
+    x = tf.cast(given, gamma.dtype)  # [N, H, W, C]
+    m = _group_size(x, shape)
+    mean = sum_to(x, shape) / m  # (10)  [1, 1, 1, C]
+    centered = x - mean  # [N, H, W, C]
+    variance = sum_to(tf.square(centered), shape) / m  # (11)  [1, 1, 1, C]
+    r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
+    x_hat = centered * r  # (12)  [N, H, W, C]
+    y = _aligned(gamma, shape) * x_hat + _aligned(beta, shape)  # (13)  [N, H, W, C]
+    return tf.cast(y, given.dtype), Cache(given, mean, r, gamma, variance)
 
 
 def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Derive `forward`: every x moves its own x_hat, and the mean and variance of its group.
+    """Backpropagate through `forward`.
+
+    Each x acts on its own x_hat directly, and on all of its group through the mean and the variance.
 
         dbeta  = sum dy
         dgamma = sum dy x_hat
         dx_hat = gamma dy
         dx     = (dx_hat - mean(dx_hat) - x_hat mean(dx_hat x_hat)) / sqrt(variance + epsilon)
 
-    Sums and means run over the m values that share a statistic.
+    Sums and means run over the m values that share a statistic; dgamma and dbeta add up the sums of
+    all groups that share gamma and beta.
 
     Args:
-        dy: the shape of x.
+        dy: the shape and dtype of x.
         cache: from `forward`.
 
     Returns:
-        dx, the shape and dtype of dy; dgamma and dbeta, the shape of gamma.
+        dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma.
+
+    Raises:
+        ValueError: dy does not fit x.
 
     """
-    x_hat, inverse_stddev, gamma = _x_hat(cache), cache.inverse_stddev, cache.gamma
-    axes = _axes_of(inverse_stddev)
-    dtype, dy = dy.dtype, tf.cast(dy, gamma.dtype)
-    m, scale = _group_size(dy, gamma), _per_group(gamma, inverse_stddev)
-    dbeta = _sum(dy, axes)  # (14)
-    dgamma = _sum(dy * x_hat, axes)  # (15)
-    dx_hat = scale * dy  # (16)
-    # gamma is one number in a group, so the two means of dx_hat follow from the two sums of dy.
-    mean_dx_hat = scale * dbeta / m
-    mean_dx_hat_x_hat = scale * dgamma / m
-    dx = inverse_stddev * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)
-    return tf.cast(dx, dtype), tf.reshape(dgamma, gamma.shape), tf.reshape(dbeta, gamma.shape)
+    dx_hat, x_hat, sum_dy, sum_dy_x_hat, dgamma, dbeta = _from_y_to_x_hat(dy, cache)
+    gamma = _aligned(cache.gamma, cache.mean.shape)  # [1, 1, 1, C]
+    m = _group_size(x_hat, cache.mean.shape)
+    mean_dx_hat = gamma * sum_dy / m  # (17d)  [1, 1, 1, C]
+    mean_dx_hat_x_hat = gamma * sum_dy_x_hat / m  # (17e)  [1, 1, 1, C]
+    dx = cache.r * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)  [N, H, W, C]
+    return tf.cast(dx, cache.x.dtype), dgamma, dbeta
+
+
+def _from_y_to_x_hat(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, ...]:
+    """Take the steps that training and inference share: from dy to dx_hat, dgamma and dbeta."""
+    dy = tf.cast(checks.like("dy", dy, "x", cache.x), cache.gamma.dtype)  # [N, H, W, C]
+    shape, gamma = cache.mean.shape, cache.gamma  # [1, 1, 1, C], [C]
+    x_hat = (tf.cast(cache.x, gamma.dtype) - cache.mean) * cache.r  # (12)  [N, H, W, C]
+    sum_dy = sum_to(dy, shape)  # [1, 1, 1, C]
+    sum_dy_x_hat = sum_to(dy * x_hat, shape)  # [1, 1, 1, C]
+    dbeta = _sum_to_parameter(sum_dy, gamma)  # (14)  [C]
+    dgamma = _sum_to_parameter(sum_dy_x_hat, gamma)  # (15)  [C]
+    dx_hat = _aligned(gamma, shape) * dy  # (16)  [N, H, W, C]
+    return dx_hat, x_hat, sum_dy, sum_dy_x_hat, dgamma, dbeta
 
 
 def inference_forward(
@@ -106,10 +126,10 @@ def inference_forward(
 
     Args:
         x: for example [N, H, W, C].
-        gamma: scale, the shape of x without `axes`.
+        gamma: scale, as in `forward`.
         beta: offset, like gamma.
-        moving_mean: like gamma.
-        moving_variance: like gamma.
+        moving_mean: the shape of x without `axes`, the dtype of gamma.
+        moving_variance: like moving_mean, not negative.
         axes: as in `forward`.
         epsilon: added to the variance, inside the root.
 
@@ -117,35 +137,41 @@ def inference_forward(
         y, the shape and dtype of x, and the cache for `inference_backward`.
 
     Raises:
-        ValueError: as `forward`.
+        ValueError: as `forward`, or statistics that do not fit x.
 
     """
-    x, gamma, beta, axes = _checked(x, gamma, beta, axes)
-    shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
-    inverse_stddev = tf.math.rsqrt(tf.reshape(moving_variance, shape) + epsilon)
-    cache = Cache(x, inverse_stddev, gamma, moving_mean, moving_variance)
-    y = tf.reshape(gamma, shape) * _x_hat(cache) + tf.reshape(beta, shape)  # (18)
-    return tf.cast(y, x.dtype), cache
+    given, gamma, beta, axes = _checked(x, gamma, beta, axes, epsilon)
+    mean = _checked_statistic("moving_mean", moving_mean, given, gamma, axes)  # [1, 1, 1, C]
+    variance = _checked_statistic("moving_variance", moving_variance, given, gamma, axes)
+    shape = _shape_of_statistics(given, axes)
+    x = tf.cast(given, gamma.dtype)  # [N, H, W, C]
+    r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
+    x_hat = (x - mean) * r  # [N, H, W, C]
+    y = _aligned(gamma, shape) * x_hat + _aligned(beta, shape)  # (18)  [N, H, W, C]
+    return tf.cast(y, given.dtype), Cache(given, mean, r, gamma, variance)
 
 
 def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Derive `inference_forward`: the statistics are constants, so dx = gamma dy / sqrt(...).
+    """Backpropagate through `inference_forward`: the statistics are constants.
+
+        dx = gamma dy / sqrt(moving_variance + epsilon)
+
+    dgamma and dbeta are those of `backward`.
 
     Args:
-        dy: the shape of x.
+        dy: the shape and dtype of x.
         cache: from `inference_forward`.
 
     Returns:
-        dx, the shape and dtype of dy; dgamma and dbeta, the shape of gamma.
+        dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma.
+
+    Raises:
+        ValueError: dy does not fit x.
 
     """
-    x_hat, inverse_stddev, gamma = _x_hat(cache), cache.inverse_stddev, cache.gamma
-    axes = _axes_of(inverse_stddev)
-    dtype, dy = dy.dtype, tf.cast(dy, gamma.dtype)
-    dbeta = _sum(dy, axes)  # (14)
-    dgamma = _sum(dy * x_hat, axes)  # (15)
-    dx = _per_group(gamma, inverse_stddev) * inverse_stddev * dy  # (19)
-    return tf.cast(dx, dtype), tf.reshape(dgamma, gamma.shape), tf.reshape(dbeta, gamma.shape)
+    dx_hat, _, _, _, dgamma, dbeta = _from_y_to_x_hat(dy, cache)
+    dx = cache.r * dx_hat  # (19)  [N, H, W, C]
+    return tf.cast(dx, cache.x.dtype), dgamma, dbeta
 
 
 def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Tensor:
@@ -155,95 +181,129 @@ def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Te
 
     Args:
         moving: the average so far.
-        batch: the statistic of this batch, of the same shape.
+        batch: the statistic of this batch, of the same shape and dtype.
         momentum: in [0, 1).
 
     Returns:
         The new average.
 
+    Raises:
+        ValueError: the shapes or dtypes differ, or momentum is out of range.
+
     """
+    moving = checks.as_tensor("moving", moving, checks.FULL)
+    batch = checks.like("batch", batch, "moving", moving)
+    checks.number("momentum", momentum, 0, 1, below=True)
     return momentum * moving + (1 - momentum) * batch  # (20)
 
 
 def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tensor) -> tf.Tensor:
-    """Remove what is left of the starting value from a moving average.
+    """Remove the remaining weight of the initial value from a moving average.
 
         (moving - momentum^t initial) / (1 - momentum^t)      after t updates
 
     Args:
         moving: the average after t updates.
-        initial: where it started.
+        initial: its value before the first.
         momentum: in [0, 1).
         updates: t, a scalar integer. Where t = 0 there is nothing to correct.
 
     Returns:
         The weighted mean of the batches seen so far, or `moving` itself where t = 0.
 
+    Raises:
+        ValueError: an argument is not of the kind or range above.
+
     """
-    left = momentum ** tf.cast(updates, tf.float64)  # of the start; float32 would round 1 - left
+    moving = checks.as_tensor("moving", moving, checks.FULL)
+    checks.number("initial", initial, float("-inf"))
+    checks.number("momentum", momentum, 0, 1, below=True)
+    updates = checks.as_tensor("updates", updates, [tf.int32, tf.int64])
+    checks.number("updates", updates, 0)
+    left = momentum ** tf.cast(updates, tf.float64)  # weight of the initial value, not yet rounded
     seen = tf.cast(tf.where(updates > 0, 1 - left, 1), moving.dtype)
     corrected = (moving - tf.cast(left * initial, moving.dtype)) / seen  # (21)
     return tf.where(updates > 0, corrected, moving)
 
 
+# --- shapes, and what is refused -----------------------------------------------------------------
+
+
 def _checked(
-    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int]
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int], epsilon: float
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...]]:
-    """Return tensors, and the axes counted from the front; refuse parameters that do not fit."""
-    x, gamma, beta = (tf.convert_to_tensor(t) for t in (x, gamma, beta))
-    if not axes:
-        raise ValueError("axes must name the axes that share a statistic, such as (0, 1, 2)")
-    axes = tuple(sorted(axis % len(x.shape) for axis in axes))
-    group = [size for axis, size in enumerate(x.shape) if axis not in axes]
-    for name, parameter in (("gamma", gamma), ("beta", beta)):
-        if list(parameter.shape) != group:  # a reshape would scramble it without a word
-            raise ValueError(
-                f"{name} has shape {list(parameter.shape)}; over axes {axes} of x with shape "
-                f"{list(x.shape)}, it must have {group}"
-            )
-    wide = gamma.dtype in (tf.float32, tf.float64)
-    if not wide or x.dtype not in (gamma.dtype, tf.bfloat16, tf.float16):
+    """Return x, gamma and beta as tensors that fit, and the axes counted from the front."""
+    x, gamma = checks.as_tensor("x", x), checks.as_tensor("gamma", gamma, checks.FULL)
+    if x.dtype not in (gamma.dtype, *checks.HALF):
         raise ValueError(
             f"x is {x.dtype.name} and gamma {gamma.dtype.name}; give both the same of float32 and "
             "float64, or a half-precision x and a float32 gamma"
         )
+    axes = checks.axes_of("x", x, axes)
+    group = _without_axes(x, axes)
+    fits = tf.TensorShape(group).is_compatible_with(gamma.shape)
+    if not fits and not _broadcasts(gamma, _shape_of_statistics(x, axes)):
+        raise ValueError(
+            f"gamma has shape {checks.show(gamma.shape)}, must have {checks.show(group)}, the shape "
+            f"of x {checks.show(x.shape)} without axes {axes}, or one that broadcasts to it"
+        )
+    beta = checks.like("beta", beta, "gamma", gamma)
+    checks.number("epsilon", epsilon, 0)
     return x, gamma, beta, axes
 
 
-def _x_hat(cache: Cache) -> tf.Tensor:
-    """Normalize once more, in the dtype of gamma: equation (12)."""
-    mean = _per_group(cache.mean, cache.inverse_stddev)
-    return (tf.cast(cache.x, cache.gamma.dtype) - mean) * cache.inverse_stddev
+def _checked_statistic(
+    name: str, given: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor, axes: tuple[int, ...]
+) -> tf.Tensor:
+    """Return a moving statistic with its axes of length 1; refuse one that does not fit x."""
+    statistic = checks.as_tensor(name, given, [gamma.dtype])
+    shape = _shape_of_statistics(x, axes)
+    if not shape.is_compatible_with(statistic.shape):
+        why = f"the shape of x {checks.show(x.shape)} without axes {axes}"
+        checks.shape_of(name, statistic, _without_axes(x, axes), why)
+    if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(statistic < 0):
+        raise ValueError(f"{name} is negative: {float(tf.reduce_min(statistic)):g}")
+    return _aligned(statistic, shape)
 
 
-def _sum(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
-    """Sum over the axes and keep them, with length 1: first, half is added to half three times.
+def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
+    return [size for axis, size in enumerate(x.shape) if axis not in axes]
 
-    So a compiler vectorizes it together with what makes x, and needs a third of the time that it
-    takes for one plain reduction; and pairs round less than one long sum (Higham 1993).
+
+def _shape_of_statistics(x: tf.Tensor, axes: tuple[int, ...]) -> tf.TensorShape:
+    """Return the shape of x with length 1 along the axes."""
+    return tf.TensorShape([1 if axis in axes else size for axis, size in enumerate(x.shape)])
+
+
+def _broadcasts(parameter: tf.Tensor, shape: tf.TensorShape) -> bool:
+    """Whether a parameter, aligned with the last axes, broadcasts to the shape of the statistics."""
+    if parameter.shape.rank > shape.rank:
+        return False
+    last = shape[shape.rank - parameter.shape.rank :]
+    return all(p in (1, None, s) or s is None for p, s in zip(parameter.shape, last, strict=True))
+
+
+def _aligned(parameter: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Return a parameter so that it broadcasts to statistics of that shape.
+
+    [C] does so as it is. [H, W], for axes 0 and 3, becomes [1, H, W, 1]. Nothing fits both ways but
+    sizes of 1, where both are the same.
     """
-    halvings = 3
-    for axis in reversed(axes):
-        while halvings and x.shape[axis] and x.shape[axis] % 2 == 0:
-            half, other_half = tf.split(x, 2, axis)
-            x, halvings = half + other_half, halvings - 1
-    return tf.reduce_sum(x, axes, keepdims=True)
+    if _broadcasts(parameter, shape):
+        return parameter
+    if shape.is_fully_defined():
+        return tf.reshape(parameter, shape)
+    sizes = iter(tf.unstack(tf.shape(parameter)))
+    return tf.reshape(parameter, [1 if size == 1 else next(sizes) for size in shape])
 
 
-def _group_size(x: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
+def _sum_to_parameter(sums: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
+    """Add up the sums of all groups that share gamma, in the shape of gamma."""
+    aligned = sum_to(sums, _aligned(gamma, sums.shape).shape)
+    return tf.reshape(aligned, tf.shape(gamma)) if aligned.shape != gamma.shape else aligned
+
+
+def _group_size(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """Count the values that share a statistic: m."""
-    return tf.cast(tf.size(x) / tf.size(gamma), gamma.dtype)
-
-
-def _per_group(parameter: tf.Tensor, statistic: tf.Tensor) -> tf.Tensor:
-    """Give a parameter the shape of a statistic, which has length 1 along its axes."""
-    return tf.reshape(parameter, statistic.shape)
-
-
-def _axes_of(statistic: tf.Tensor) -> list[int]:
-    """Find the axes of a statistic: it has length 1 along them.
-
-    The cache cannot simply hold the axes: what a compiled function returns is tensors. An axis
-    along which x itself has length 1 is found too, which changes no sum and no mean.
-    """
-    return [axis for axis, size in enumerate(statistic.shape) if size == 1]
+    axes = [axis for axis, size in enumerate(shape) if size == 1]
+    return tf.cast(tf.reduce_prod(tf.gather(tf.shape(x), axes)), x.dtype)

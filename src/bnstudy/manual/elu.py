@@ -1,36 +1,45 @@
-"""Exponential linear unit (Clevert et al. 2016) with alpha = 1: equations (4) and (5)."""
+"""Exponential linear unit (Clevert et al. 2016, arXiv 1511.07289), alpha = 1: (4) and (5)."""
 
 import tensorflow as tf
 
-from bnstudy.manual.precision import widen
+from bnstudy.manual import checks
+from bnstudy.manual.precision import upcast
 
 
 def forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Keep what is positive, bend the rest towards -1: y = x where x > 0, else exp(x) - 1.
+    """Apply the ELU: y = x where x > 0, else exp(x) - 1.
 
     Args:
         x: any shape.
 
     Returns:
-        y of the same shape, and the cache for `backward`, which is y itself.
+        y, the shape of x, and the cache for `backward`, which is y itself.
+
+    Raises:
+        ValueError: x does not hold floating-point numbers.
 
     """
-    y = tf.cast(tf.nn.elu(widen(x)), x.dtype)  # (4)
+    x = checks.as_tensor("x", x)
+    y = tf.cast(tf.nn.elu(upcast(x)), x.dtype)  # (4)  the shape of x
     return y, y
 
 
 def backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
-    """Derive: dx = dy where x > 0, else dy exp(x).
+    """Return dx = dy where x > 0, else dy exp(x).
 
     Where x <= 0, exp(x) = y + 1; where x > 0, y > 0. So one line holds for both.
 
     Args:
-        dy: the shape of x.
+        dy: the shape and dtype of x.
         cache: y, from `forward`.
 
     Returns:
-        dx, of the same shape.
+        dx, the shape of x.
+
+    Raises:
+        ValueError: dy does not fit y.
 
     """
-    y = widen(cache)
-    return tf.cast(widen(dy) * (tf.minimum(y, 0) + 1), dy.dtype)  # (5)
+    y = upcast(cache)
+    dy = checks.like("dy", dy, "y", cache)
+    return tf.cast(upcast(dy) * (tf.minimum(y, 0) + 1), dy.dtype)  # (5)  the shape of x

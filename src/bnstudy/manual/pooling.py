@@ -1,11 +1,21 @@
 """Average pooling, in k x k blocks and over the whole image: equations (6) to (9)."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from bnstudy.manual.precision import widen
+from bnstudy.manual import checks
+from bnstudy.manual.precision import upcast
 
 
-def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, int]:
+class Cache(NamedTuple):
+    """What `average_backward` needs."""
+
+    size: int  # k
+    shape: tf.TensorShape  # of x, as far as it is known
+
+
+def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, Cache]:
     """Average each block of size x size pixels.
 
         y[n, i, j, c] = 1/k^2  sum_{a, b < k}  x[n, k i + a, k j + b, c]
@@ -15,36 +25,64 @@ def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, int]:
         size: k, the side of a block and the step from one to the next.
 
     Returns:
-        y [N, H/k, W/k, C], and the cache for `average_backward`, which is k.
+        y [N, H/k, W/k, C], and the cache for `average_backward`.
 
     Raises:
-        ValueError: H or W is no multiple of k.
+        ValueError: H or W is 0 or not a multiple of k.
 
     """
-    if x.shape[1] % size or x.shape[2] % size:
-        raise ValueError(f"blocks of {size} x {size} do not fill {x.shape[1]} x {x.shape[2]}")
-    _, height, width, channels = x.shape
+    x = checks.images("x", x)
+    checks.whole_number("size", size, 1)
+    for side in x.shape[1:3]:
+        if side is not None and (side == 0 or side % size):
+            raise ValueError(
+                f"x has shape {checks.show(x.shape)}: blocks of {size} x {size} do not fill it"
+            )
+    _, height, width, channels = sizes_of(x)
     blocks = tf.reshape(x, [-1, height // size, size, width // size, size, channels])
-    pixels = [widen(p) for row in tf.unstack(blocks, axis=2) for p in tf.unstack(row, axis=3)]
-    return tf.cast(tf.add_n(pixels) / size**2, x.dtype), size  # (6)
+    # A sum of k^2 slices: as exact as tf.reduce_mean over axes 2 and 4, and faster on a CPU.
+    pixels = [upcast(p) for row in tf.unstack(blocks, axis=2) for p in tf.unstack(row, axis=3)]
+    y = tf.add_n(pixels) / size**2  # (6)  [N, H/k, W/k, C]
+    return tf.cast(y, x.dtype), Cache(size, x.shape)
 
 
-def average_backward(dy: tf.Tensor, cache: int) -> tf.Tensor:
-    """Give every pixel of a block an equal share: dx[n, k i + a, k j + b, c] = dy[n, i, j, c] / k^2.
+def average_backward(dy: tf.Tensor, cache: Cache) -> tf.Tensor:
+    """Give every pixel of a block an equal share.
+
+        dx[n, k i + a, k j + b, c] = dy[n, i, j, c] / k^2
 
     Args:
         dy: [N, H/k, W/k, C].
-        cache: k, from `average_forward`.
+        cache: from `average_forward`.
 
     Returns:
         dx [N, H, W, C].
 
-    """  # noqa: E501
-    k = cache
-    _, height, width, channels = dy.shape
-    blocks = tf.reshape(dy / k**2, [-1, height, 1, width, 1, channels])  # (7)
-    blocks = tf.tile(blocks, [1, 1, k, 1, k, 1])
-    return tf.reshape(blocks, [-1, height * k, width * k, channels])
+    Raises:
+        ValueError: dy does not have the shape of y.
+
+    """
+    return repeat(checked_dy(dy, cache) / cache.size**2, cache.size)  # (7)  [N, H, W, C]
+
+
+def repeat(blocks: tf.Tensor, k: int) -> tf.Tensor:
+    """Repeat each pixel k times in both directions: [N, H/k, W/k, C] -> [N, H, W, C]."""
+    _, height, width, channels = sizes_of(blocks)
+    pixels = tf.tile(tf.reshape(blocks, [-1, height, 1, width, 1, channels]), [1, 1, k, 1, k, 1])
+    return tf.reshape(pixels, [-1, height * k, width * k, channels])
+
+
+def checked_dy(dy: tf.Tensor, cache: Cache) -> tf.Tensor:
+    """Return dy; refuse one that does not have the shape of y."""
+    dy, (size, (images, height, width, channels)) = checks.images("dy", dy), cache
+    sides = [None if side is None else side // size for side in (height, width)]
+    checks.shape_of("dy", dy, [images, *sides, channels], "the shape of y")
+    return dy
+
+
+def sizes_of(x: tf.Tensor) -> list[int | tf.Tensor]:
+    """Return the sizes of x: numbers where they are known, else tensors."""
+    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
 
 
 def global_average_forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -56,8 +94,14 @@ def global_average_forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     Returns:
         y [N, C], and the cache for `global_average_backward`, which is the shape of x.
 
+    Raises:
+        ValueError: x has another number of axes, or its images are empty.
+
     """
-    return tf.reduce_mean(x, axis=(1, 2)), tf.shape(x)  # (8)
+    x = checks.images("x", x)
+    if 0 in x.shape[1:3]:
+        raise ValueError(f"x has shape {checks.show(x.shape)}: its images are empty")
+    return tf.reduce_mean(x, axis=(1, 2)), tf.shape(x)  # (8)  [N, C]
 
 
 def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
@@ -70,6 +114,18 @@ def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
     Returns:
         dx [N, H, W, C].
 
+    Raises:
+        ValueError: dy does not have the shape of y.
+
     """
+    dy = global_checked_dy(dy, cache)
     area = tf.cast(cache[1] * cache[2], dy.dtype)
-    return tf.broadcast_to(dy[:, None, None, :] / area, cache)  # (9)
+    return tf.broadcast_to(dy[:, None, None, :] / area, cache)  # (9)  [N, H, W, C]
+
+
+def global_checked_dy(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
+    """Return dy; refuse one that does not have the shape of y."""
+    dy, shape = checks.as_tensor("dy", dy), tf.get_static_value(cache)
+    expected = [None, None] if shape is None else [int(shape[0]), int(shape[3])]
+    checks.shape_of("dy", dy, expected, "the shape of y")
+    return dy

@@ -4,16 +4,29 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bnstudy.manual import checks
+
 
 class State(NamedTuple):
-    """What momentum remembers."""
+    """The state of momentum for one parameter."""
 
     velocity: tf.Tensor  # the shape of w
 
 
 def init(w: tf.Tensor) -> State:
-    """Start at rest."""
-    return State(tf.zeros_like(w))
+    """Start at rest.
+
+    Args:
+        w: parameter, any shape, float32 or float64.
+
+    Returns:
+        The state before the first step.
+
+    Raises:
+        ValueError: w has another dtype.
+
+    """
+    return State(tf.zeros_like(checks.as_tensor("w", w, checks.FULL)))
 
 
 def update(
@@ -29,8 +42,8 @@ def update(
         w        = w + velocity
 
     Args:
-        w: parameter, any shape.
-        dw: its gradient.
+        w: parameter, any shape, float32 or float64.
+        dw: its gradient, like w.
         state: from `init` or the step before.
         learning_rate: scalar.
         momentum: in [0, 1).
@@ -38,6 +51,12 @@ def update(
     Returns:
         The new w and the new state.
 
+    Raises:
+        ValueError: w is half precision, or an argument does not fit w or is out of range.
+
     """
+    w, dw, state = checks.optimizer_step(w, dw, state, State)
+    checks.number("learning_rate", learning_rate, 0)
+    checks.number("momentum", momentum, 0, 1, below=True)
     velocity = momentum * state.velocity - learning_rate * dw  # (26), (27)
     return w + velocity, State(velocity)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bnstudy.manual import checks
+
 
 class Cache(NamedTuple):
     """What `backward` needs."""
@@ -13,7 +15,7 @@ class Cache(NamedTuple):
 
 
 def forward(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Cache]:
-    """Measure how surprising the labels are, on the mean over the batch, in nats.
+    """Return the mean softmax cross-entropy of the batch, in nats.
 
         p[n, k] = exp(logits[n, k]) / sum_j exp(logits[n, j])
         cost    = -1/N  sum_n  log p[n, labels[n]]
@@ -26,19 +28,19 @@ def forward(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Cache]:
         The cost, a scalar, and the cache for `backward`.
 
     Raises:
-        ValueError: labels are not one integer per row.
+        ValueError: the logits are not [N, K], the batch is empty, or the labels are not one integer
+            from 0 to K - 1 per row.
 
     """
-    labels = tf.cast(labels, tf.int64)
-    if len(labels.shape) != 1:
-        raise ValueError(f"labels have shape {labels.shape}, must have one integer per row: [N]")
-    log_p = log_probabilities(logits)  # (22)
-    cost = -tf.reduce_mean(tf.gather(log_p, labels, axis=1, batch_dims=1))  # (23)
-    return cost, Cache(tf.exp(log_p), labels)
+    logits, labels = _checked(logits, labels)
+    checks.not_empty("logits", logits)
+    log_p = log_probabilities(logits)  # [N, K]
+    cost = tf.reduce_mean(_at_labels(-log_p, labels))  # (23)
+    return cost, Cache(tf.exp(log_p), labels)  # p: (22)
 
 
 def backward(dcost: tf.Tensor | float, cache: Cache) -> tf.Tensor:
-    """Derive: dlogits = dcost (p - onehot(labels)) / N.
+    """Return dlogits = dcost (p - onehot(labels)) / N.
 
     Args:
         dcost: a scalar; 1 when the cost is the loss itself.
@@ -47,11 +49,33 @@ def backward(dcost: tf.Tensor | float, cache: Cache) -> tf.Tensor:
     Returns:
         dlogits [N, K].
 
+    Raises:
+        ValueError: dcost is not one number.
+
     """
-    p, labels = cache
-    onehot = tf.one_hot(labels, p.shape[1], dtype=p.dtype)
+    checks.number("dcost", dcost, float("-inf"))
+    p, labels = cache  # [N, K], [N]
+    onehot = tf.one_hot(labels, tf.shape(p)[1], dtype=p.dtype)
     count = tf.cast(tf.shape(p)[0], p.dtype)
-    return dcost * (p - onehot) / count  # (24)
+    return dcost * (p - onehot) / count  # (24)  [N, K]
+
+
+def cost_per_image(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return -log p[n, labels[n]] for every image, in nats; `forward` returns their mean.
+
+    Args:
+        logits: [N, K].
+        labels: integers [N], in 0 .. K - 1.
+
+    Returns:
+        The costs [N].
+
+    Raises:
+        ValueError: as `forward`, but for an empty batch.
+
+    """
+    logits, labels = _checked(logits, labels)
+    return _at_labels(-log_probabilities(logits), labels)
 
 
 def log_probabilities(logits: tf.Tensor) -> tf.Tensor:
@@ -63,5 +87,29 @@ def log_probabilities(logits: tf.Tensor) -> tf.Tensor:
     Returns:
         log p [N, K], in nats.
 
+    Raises:
+        ValueError: the logits are not [N, K].
+
     """
+    logits = checks.as_tensor("logits", logits)
+    checks.shape_of("logits", logits, [None, None], "[N, K]")
     return logits - tf.reduce_logsumexp(logits, axis=1, keepdims=True)
+
+
+def _at_labels(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Take the value of each row at its label: [N, K] and [N] -> [N]."""
+    return tf.gather(values, labels, axis=1, batch_dims=1)
+
+
+def _checked(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    logits, labels = checks.as_tensor("logits", logits), tf.convert_to_tensor(labels)
+    checks.shape_of("logits", logits, [None, None], "[N, K]")
+    if not labels.dtype.is_integer:
+        raise ValueError(f"labels are {labels.dtype.name}, must be integers")
+    checks.shape_of("labels", labels, [logits.shape[0]], "one integer per row of the logits")
+    labels = tf.cast(labels, tf.int64)
+    if tf.executing_eagerly() and len(labels):  # in a graph, TensorFlow looks when it runs
+        low, high, classes = int(min(labels)), int(max(labels)), logits.shape[1]
+        if low < 0 or high >= classes:
+            raise ValueError(f"labels are {low} to {high}, must be 0 to {classes - 1}")
+    return logits, labels

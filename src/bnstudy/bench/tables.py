@@ -1,0 +1,152 @@
+"""Turn the times of `bnstudy bench` into results, and the results into tables."""
+
+import importlib.metadata
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from bnstudy.backend.startup import import_tensorflow
+from bnstudy.bench.measure import Contender
+from bnstudy.bench.peers import PEERS
+from bnstudy.run_folder.environment import environment
+
+TRAINING = ("", "precision", "images/s", "GFLOP/s", "ms per step", "peak memory")
+PARTS = (
+    "ms",
+    "precision",
+    "one step, waited for",
+    "forward",
+    "backward",
+    "update",
+    "convolutions alone",
+    "convolutions / step",
+    "step / (epoch per step)",
+)
+
+
+def report(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """Turn times into results.
+
+    Returns:
+        `command`, `git`, `machine`, `network`, `rows` (one for each contender) and `ratios` of
+        speeds: median, least and greatest over the rounds.
+
+    """
+    import_tensorflow()
+    from bnstudy.bench.cases import training_flops
+
+    config = contenders[0].config
+    flops = training_flops(config.model.width)
+    facts = environment(sys.argv)
+    for package in sorted({PEERS[c.name].package for c in contenders if c.peer}):
+        facts["versions"][package] = importlib.metadata.version(package)
+    machine = ("cpu", "cores", "gpus", "bfloat16_instructions", "versions", "variables")
+    return {
+        "command": facts["command"],
+        "git": facts["git"],
+        "machine": {key: facts[key] for key in machine},
+        "network": {
+            "width": config.model.width,
+            "batch_size": config.training.batch_size,
+            "flops_per_image": flops,
+            "data": config.data.name,
+        },
+        "rounds": len(contenders[0].rounds),
+        "rows": [_row(contender, flops) for contender in contenders],
+        "ratios": dict(_ratios(contenders)),
+    }
+
+
+def _row(contender: Contender, flops: int) -> dict[str, Any]:
+    """Return the results of one contender; times in milliseconds a step."""
+    batch, median = contender.config.training.batch_size, contender.median
+    row = {
+        "name": contender.name,
+        "precision": contender.precision,
+        "images_per_second": batch / median("training"),
+        "training_ms": 1e3 * median("training"),
+        "training_spread": contender.spread("training"),
+        "gflops": flops * batch / median("training") / 1e9,
+        "peak_mb": contender.peak_mb,
+    }
+    if "step" in contender.rounds[0]:
+        row |= {
+            "step_ms": 1e3 * median("step"),
+            "step_spread": contender.spread("step"),
+            "forward_ms": 1e3 * median("forward"),
+            "backward_ms": 1e3 * (median("gradients") - median("forward")),
+            "update_ms": 1e3 * median("update"),
+            "convolutions_ms": 1e3 * median("convolutions"),
+            "convolutions_gflops": flops * batch / median("convolutions") / 1e9,
+            "share_of_convolutions": contender.ratio("step", contender, "convolutions"),
+            "epoch_against_steps": contender.ratio("epoch", contender, "mean_step"),
+        }
+    return row
+
+
+def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
+    """Compare the last of our cases with the others, in its precision and in float32."""
+    last = [contender.name for contender in contenders if not contender.peer][-1]
+    for mine in (contender for contender in contenders if contender.name == last):
+        for other in contenders:
+            if other is not mine and other.precision in (mine.precision, "float32"):
+                yield (
+                    f"{mine.name} {mine.precision} / {other.name} {other.precision}",
+                    mine.ratio("training", other, "training"),
+                )
+
+
+def lines(results: dict[str, Any]) -> Iterator[str]:
+    """Write the results as tables in Markdown."""
+    machine, network, rows = results["machine"], results["network"], results["rows"]
+    yield (
+        f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
+        f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
+        f"{network['batch_size']}, {network['data']}; {results['rounds']} rounds, medians"
+    )
+    yield from ("", *_table(TRAINING, map(_training, rows)))
+    yield from ("", *_table(PARTS, (_parts(row) for row in rows if "step_ms" in row)))
+    if results["ratios"]:
+        ratios = (
+            (name, f"{median:.2f}", f"{least:.2f} to {greatest:.2f}")
+            for name, (median, least, greatest) in results["ratios"].items()
+        )
+        yield from ("", *_table(("ratio of speeds", "median", "over the rounds"), ratios))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Align the columns, for a terminal; Markdown does not mind."""
+    cells = [head, ["---"] * len(head), *rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "| " + " | ".join(padded) + " |"
+
+
+def _training(row: dict[str, Any]) -> list[str]:
+    return [
+        row["name"],
+        row["precision"],
+        f"{row['images_per_second']:.1f}",
+        f"{row['gflops']:.0f}",
+        _with_spread(row, "training"),
+        f"{row['peak_mb']:,.0f} MB",
+    ]
+
+
+def _parts(row: dict[str, Any]) -> list[str]:
+    return [
+        row["name"],
+        row["precision"],
+        _with_spread(row, "step"),
+        *(f"{row[f'{part}_ms']:.1f}" for part in ("forward", "backward", "update")),
+        f"{row['convolutions_ms']:.1f} ({row['convolutions_gflops']:.0f} GFLOP/s)",
+        *(
+            "{:.2f} ({:.2f} to {:.2f})".format(*row[ratio])
+            for ratio in ("share_of_convolutions", "epoch_against_steps")
+        ),
+    ]
+
+
+def _with_spread(row: dict[str, Any], part: str) -> str:
+    return f"{row[f'{part}_ms']:.1f} ± {100 * row[f'{part}_spread']:.0f} %"

@@ -1,0 +1,73 @@
+"""`bnstudy bench`: measure how fast this machine trains, and why."""
+
+import argparse
+import json
+import sys
+
+from bnstudy.backend import cpu
+from bnstudy.cli.configuration import add_set_and_data, at_least, overrides_of
+from bnstudy.interrupts import EXIT_CODE
+from bnstudy.output import echo
+
+DESCRIPTION = """\
+Time the training steps of the cases, each in a process of its own, in turn. Nothing is kept. Peers
+train case b with Adam; of --set, only the width, the batch and the data apply to them. Leave the
+machine alone meanwhile; a spread above 10 % means that it was busy."""
+EXAMPLES = """\
+examples:
+  bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
+  bnstudy bench --preset lite --peers            a quarter of the width, 5 to 10 minutes, 18 GB
+  bnstudy bench --peers                          full width, 15 to 30 minutes, 24 GB of memory
+"""
+
+
+def add_parser(commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure how fast this machine trains, and why",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(function=run)
+    add = parser.add_argument
+    add("--case", metavar="CASE", action="append", help="a, b or c; may be repeated [all]")
+    add(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        action="append",
+        help="may be repeated [float32, and bfloat16 where the CPU has it]",
+    )
+    add_set_and_data(parser)
+    add(
+        "--peers",
+        action="store_true",
+        help="add plain TensorFlow, Keras fit, and PyTorch and JAX if installed",
+    )
+    add("--rounds", metavar="N", type=at_least(2), default=5, help="turns of each [5]")
+    add("--steps", metavar="N", type=at_least(4), default=8, help="training steps in a turn [8]")
+    add("--json", action="store_true", help="print JSON instead of tables")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and print tables or JSON."""
+    from bnstudy.bench import measure, tables
+
+    native = ["float32", "bfloat16"] if cpu.has_bfloat16() else ["float32"]
+    contenders = measure.make_contenders(
+        cases=options.case or ["a", "b", "c"],
+        precisions=options.precision or native,
+        presets=options.preset,
+        overrides=overrides_of(options),
+        steps=options.steps,
+        peers=options.peers,
+    )
+    try:
+        measure.measure(contenders, options.rounds)
+    except KeyboardInterrupt:
+        echo("bnstudy: interrupted; a benchmark keeps nothing", sys.stderr)
+        return EXIT_CODE
+    results = tables.report(contenders)
+    echo(json.dumps(results, indent=2) if options.json else "\n".join(tables.lines(results)))
+    return 0

@@ -1,0 +1,40 @@
+"""The options that several commands share: which configuration?"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bnstudy.config.load import parse_set
+
+
+def add_set_and_data(parser: argparse.ArgumentParser) -> None:
+    """Add --preset, --set and --data."""
+    add = parser.add_argument
+    add("--preset", metavar="NAME", action="append", default=[], help="quick, lite or as_posted")
+    add("--set", metavar="KEY=VALUE", action="append", default=[], help="change one key")
+    add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
+
+
+def overrides_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what --set and --data change, by key."""
+    overrides = dict(parse_set(text) for text in options.set)
+    if options.data is not None:
+        overrides["data.dir"] = options.data
+    return overrides
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return the type of an argument that is an integer of at least `least`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be an integer >= {least}, got {text}")
+        return int(text)
+
+    return number
+
+
+def path(text: str) -> Path:
+    """Return the path of an argument; ~ is the home folder, also where the shell leaves it."""
+    return Path(text).expanduser()

@@ -1,0 +1,33 @@
+"""`bnstudy data`: fetch, verify or find CIFAR-10."""
+
+import argparse
+
+from bnstudy.cli.configuration import path
+from bnstudy.errors import UserError
+from bnstudy.output import echo
+
+
+def add_parser(commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
+    parser.set_defaults(function=run)
+    parser.add_argument("action", choices=["fetch", "verify", "where"])
+    parser.add_argument("--data", metavar="PATH", type=path, help="where CIFAR-10 is")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print which copy would be used, or that it is intact."""
+    from bnstudy.data import cifar10
+
+    found = cifar10.find(options.data)
+    if options.action == "fetch" and found is None:
+        found = cifar10.fetch()
+    if found is None:
+        raise UserError("CIFAR-10 is not on this machine; get it with: bnstudy data fetch")
+    if options.action == "verify":
+        _, labels, _, test_labels = cifar10.read(found)
+        official = "the official archive; " if cifar10.is_official(found) else ""
+        echo(f"{found}: {official}{len(labels):,} + {len(test_labels):,} images, OK")
+    else:
+        echo(str(found))
+    return 0

@@ -1,0 +1,56 @@
+"""`bnstudy run`: train one case and leave a run folder."""
+
+import argparse
+from pathlib import Path
+
+import bnstudy
+from bnstudy.cli.configuration import add_set_and_data, overrides_of, path
+from bnstudy.config.load import load_config
+from bnstudy.config.schema import Config
+from bnstudy.errors import UserError
+from bnstudy.output import echo
+from bnstudy.run_folder.name import run_name
+
+
+def add_parser(commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser("run", help="train one case and leave a run folder")
+    parser.set_defaults(function=run)
+    add = parser.add_argument
+    add("--case", metavar="CASE", help="a: no batch norm; b: the framework's; c: our own, by hand")
+    add_set_and_data(parser)
+    add("--config", metavar="FILE", type=path, help="YAML with the keys that you change")
+    add("--out", metavar="DIR", type=path, help="run folder [logs/case-CASE_PRESET_seed-N]")
+    add("--seed", metavar="N", type=int, help="same as --set seed=N")
+    add("--fresh", action="store_true", help="start over; the old folder is kept aside")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, or report a run that has finished."""
+    config = config_of(options)
+    from bnstudy.run_folder.folder import finished_result  # NumPy: not for a wrong argument
+
+    folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
+    already = not options.fresh and finished_result(folder, config) is not None
+    result = bnstudy.run(config, folder, fresh=options.fresh)
+    echo(
+        f"{folder}: {'already finished, ' if already else ''}test accuracy "
+        f"{result['test_accuracy']:.4f} in epoch {result['epochs']}; see {folder / 'test.png'}"
+    )
+    return 0
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """Return the configuration that the options ask for.
+
+    Raises:
+        UserError: it is wrong, or names no case.
+
+    """
+    overrides = overrides_of(options)
+    if options.seed is not None:
+        overrides["seed"] = options.seed
+    config = load_config(options.case, options.preset, options.config, overrides)
+    if config.case is None:
+        raise UserError("which case? use --case a, b or c, or extend one in your --config file")
+    return config

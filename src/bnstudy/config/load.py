@@ -1,0 +1,230 @@
+"""Typed configuration: load, extend, override, reject.
+
+    config = load_config(case="c", presets=["quick"], overrides={"training.epochs": 2})
+
+Later ones win: base.yaml < case < presets < file < overrides. What a configuration holds is in
+schema.py, how files are read in yaml_reader.py.
+"""
+
+import numbers
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from bnstudy.config.messages import key_problem, nearest_first, value_problem
+from bnstudy.config.schema import GROUPS, KEYS, Config, affects_results, flatten
+from bnstudy.config.yaml_reader import (
+    configs_dir,
+    file_name,
+    parse_yaml,
+    read_yaml,
+    show,
+    user_error,
+)
+
+
+class _Overlay(NamedTuple):
+    """What one file or one override says, and who says it."""
+
+    source: str
+    values: Mapping[str, Any]
+    path: Path | None = None
+    cases: Mapping[str, Any] = {}  # settings that apply to one case only
+
+
+def load_config(
+    case: str | None = None,
+    presets: Iterable[str] = (),
+    file: str | os.PathLike[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Resolve base.yaml < case < presets < file < overrides.
+
+    `overrides` maps dotted keys to values. A file that states `case: c`, or extends a file that
+    does, stands on cases/c.yaml, which is then beneath the presets as always.
+    Raises UserError, one line: what is wrong, where, what would be right.
+    """
+    presets = [presets] if isinstance(presets, str) else presets or ()
+    overlays = _chain(configs_dir() / "base.yaml")
+    for preset in presets:
+        overlays += _chain(_shipped("preset", preset))
+    if file is not None:
+        overlays += _chain(Path(file))
+    overlays += [_Overlay("--set", {str(key): value}) for key, value in (overrides or {}).items()]
+    case = _only_case(case, overlays)
+    if case is not None:
+        overlays += _chain(_shipped("case", case))
+    # A stable sort: base.yaml and the case come first, whoever extends them.
+    return _resolve(sorted(overlays, key=_rank), case)
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """Split "KEY=VALUE", with VALUE read as YAML: "bn.momentum=0.9" -> ("bn.momentum", 0.9)."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise user_error(f"--set {show(text)}: must be KEY=VALUE, for example training.epochs=3")
+    return key.strip(), parse_yaml(value, f"--set {show(text)}")
+
+
+def differences(a: Config, b: Config) -> list[str]:
+    """What differs, as "bn.momentum: 0.99 here, 0.9 there", of the keys that change figures."""
+
+    def bare(value: Any) -> str:
+        return value if isinstance(value, str) else show(value)
+
+    here, there = a.flat(), b.flat()
+    return [
+        f"{key}: {bare(here[key])} here, {bare(there[key])} there"
+        for key in KEYS
+        if here[key] != there[key] and affects_results(key)
+    ]
+
+
+def changed_keys(config: Config) -> dict[str, Any]:
+    """Return the keys that affect results and are not at their default in base.yaml."""
+    default = load_config().flat()
+    return {
+        key: value
+        for key, value in config.flat().items()
+        if affects_results(key) and value != default[key]
+    }
+
+
+def _chain(path: Path) -> list[_Overlay]:
+    """The overlays of a file: all that it extends, the farthest first, then itself."""
+    overlays: list[_Overlay] = []
+    while True:
+        values, source = read_yaml(path), file_name(path)
+        cases, extends = values.pop("cases", {}), values.pop("extends", None)
+        _check_cases(cases, source)
+        overlays.insert(0, _Overlay(source, values, path.resolve(), cases))
+        if extends is None:
+            return overlays
+        path = _find_extended(extends, path)
+        if path.resolve() in [overlay.path for overlay in overlays]:
+            names = [*(overlay.source for overlay in reversed(overlays)), file_name(path)]
+            raise user_error(f"extends goes in a circle: {' -> '.join(names)}")
+
+
+def _find_extended(extends: Any, path: Path) -> Path:
+    """A path relative to the file's folder, or the name of a shipped configuration."""
+    where = file_name(path)
+    if not isinstance(extends, str) or not extends:
+        right = "must be one path or name such as cases/c"
+        raise user_error(f"{where}: extends: {right}, got {show(extends)}")
+    root = configs_dir()
+    for folder in (path.parent, root):
+        for name in (extends, extends + ".yaml"):
+            if os.path.isfile(folder / name):
+                return Path(os.path.normpath(folder / name))
+    shipped = [p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml")]
+    raise user_error(
+        f"{where}: extends {show(extends)}: no such file in {str(path.parent)!r}; "
+        f"the shipped ones are {nearest_first(extends, shipped)}"
+    )
+
+
+def _check_cases(cases: Any, source: str) -> None:
+    if not isinstance(cases, Mapping):
+        raise user_error(f"{source}: cases: must map cases to settings, got {show(cases)}")
+    for name, settings in cases.items():
+        _shipped("case", name, f"{source}: cases: ")
+        if not isinstance(settings, Mapping) or "case" in settings:
+            right = "must be settings, without a 'case' of their own"
+            raise user_error(f"{source}: cases.{name}: {right}, got {show(settings)}")
+
+
+def _shipped(kind: str, name: Any, where: str = "") -> Path:
+    """The file of a case or a preset."""
+    names = [path.stem for path in (configs_dir() / f"{kind}s").glob("*.yaml")]
+    if name not in names:
+        known = nearest_first(str(name), names)
+        raise user_error(f"{where}unknown {kind} {show(name)}; the {kind}s are {known}")
+    return configs_dir() / f"{kind}s" / f"{name}.yaml"
+
+
+def _only_case(case: str | None, overlays: list[_Overlay]) -> str | None:
+    """The case that is asked for; two different ones would give a run a wrong name."""
+    stated = [("--case", case)] if case is not None else []
+    stated += [(x.source, x.values["case"]) for x in overlays if "case" in x.values and _rank(x)]
+    for source, value in stated:
+        if value is not None:
+            _shipped("case", value, f"{source}: ")
+        if value != stated[0][1]:
+            first = f"{stated[0][0]} says case {show(stated[0][1])}"
+            raise user_error(f"{first}, but {source} says case {show(value)}; drop one of them")
+    return stated[0][1] if stated else None
+
+
+def _rank(overlay: _Overlay) -> int:
+    """0 for base.yaml, 1 for a shipped case, 2 for all others."""
+    root = configs_dir().resolve()
+    if overlay.path == root / "base.yaml":
+        return 0
+    return 1 if overlay.path is not None and overlay.path.parent == root / "cases" else 2
+
+
+def _resolve(overlays: list[_Overlay], case: str | None) -> Config:
+    """Apply the overlays in order, remember the source of every value, and validate the result."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems: list[str] = []
+    for overlay in overlays:
+        for only_case, settings in [(None, overlay.values), *overlay.cases.items()]:
+            said, found = _checked(settings, overlay.source)
+            problems += found
+            if only_case in (None, case):
+                values |= said
+                sources |= dict.fromkeys(said, overlay.source)
+    try:
+        config = Config.model_validate(_nested(values))
+    except ValidationError as error:
+        complaints = error.errors(include_url=False, include_input=False)
+        problems += [value_problem(complaint, values, sources) for complaint in complaints]
+    if problems:
+        more = len(problems) - 1
+        rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""
+        raise user_error(problems[0] + rest)
+    return config
+
+
+def _checked(settings: Mapping[str, Any], source: str) -> tuple[dict[str, Any], list[str]]:
+    """The known keys, dotted, with their values; and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in flatten(settings):
+        problem = key_problem(key, value, source)
+        if key in values:
+            problem = f"{source}: {key} is given twice, nested and dotted; drop one"
+        if problem:
+            problems.append(problem)
+        else:
+            values[key] = _plain(value)
+    return values, problems
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {group: {} for group in GROUPS}
+    for key, value in values.items():
+        group, _, name = key.rpartition(".")
+        (nested[group] if group else nested)[name] = value
+    return nested
+
+
+def _plain(value: Any) -> Any:
+    """NumPy numbers, paths and the like as Python's own types; what else there is, as it is."""
+    match value:
+        case bool():
+            return value
+        case numbers.Integral():
+            return int(value)
+        case numbers.Real():
+            return float(value)
+        case str():
+            return str(value)
+        case os.PathLike():
+            return os.fspath(value)
+    return value

@@ -1,0 +1,45 @@
+"""What can be chosen by name, and where it is implemented.
+
+Adding one takes its own module, a row here, and a word in configs/base.yaml. The places are names
+("module" or "module:attribute"), so that a configuration can be checked without TensorFlow.
+"""
+
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+# model.batch_norm -> a class that is made as model.batch_norm.BatchNorm is
+BATCH_NORMS = {
+    "none": None,
+    "keras": "bnstudy.model.batch_norm:KerasBatchNorm",
+    "custom": "bnstudy.model.batch_norm:BatchNorm",
+}
+
+# data.name -> a function of the group `data` that returns the four arrays of a data.dataset.Dataset
+DATASETS = {
+    "cifar10": "bnstudy.data.cifar10:load_configured",
+    "digits": "bnstudy.data.digits:load_configured",
+}
+
+
+class OptimizerEntry(NamedTuple):
+    """An optimizer: a module with `init` and `update`."""
+
+    module: str
+    variants: tuple[str, ...]  # of optimizer.variant
+    arguments: dict[str, str]  # keyword argument of `update` -> key of the group `optimizer`
+
+
+_MOMENTS = {"beta_1": "beta_1", "beta_2": "beta_2", "epsilon": "epsilon", "variant": "variant"}
+OPTIMIZERS = {
+    "sgd": OptimizerEntry("bnstudy.manual.sgd", ("paper",), {}),
+    "momentum": OptimizerEntry("bnstudy.manual.sgd", ("paper",), {"momentum": "beta_1"}),
+    "adam": OptimizerEntry("bnstudy.manual.adam", ("paper", "keras"), _MOMENTS),
+    "amsgrad": OptimizerEntry(
+        "bnstudy.manual.amsgrad", ("paper", "keras", "optax", "as_posted"), _MOMENTS
+    ),
+}
+
+
+def find(place: str) -> Any:
+    """Import what a place names."""
+    return resolve_name(place)

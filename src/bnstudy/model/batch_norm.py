@@ -1,0 +1,186 @@
+"""Batch norm as a layer: our own, and the framework's.
+
+A kind of batch norm is a class that is made as `BatchNorm` is, and a row of config/registry.py.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bnstudy.config.schema import BatchNormConfig
+from bnstudy.manual import batch_norm
+from bnstudy.model.layers import Layer
+
+
+class BatchNorm(Layer):
+    """Our own batch norm: learned scale and offset, moving averages, optional bias correction.
+
+    Args:
+        name: of the layer.
+        shape: of one image [H, W, C] at this point of the network.
+        axes: over which the statistics are taken, (0, 1, 2) or (0,).
+        config: the group `bn` of the configuration.
+        dtype: of the parameters and of all that is computed here.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int],
+        axes: Sequence[int],
+        config: BatchNormConfig,
+        dtype: tf.DType,
+    ):
+        super().__init__(name)
+        self.axes, self.config = tuple(axes), config
+        group = [size for axis, size in enumerate(shape, start=1) if axis not in self.axes]
+
+        def variable(value, name, dtype=dtype, shape=group):
+            return tf.Variable(tf.constant(value, dtype, shape), name=name)
+
+        self.gamma, self.beta = variable(1, "gamma"), variable(0, "beta")
+        if config.scale:
+            self.parameters["gamma"] = self.gamma
+        if config.center:
+            self.parameters["beta"] = self.beta
+        self.moving_mean = variable(0, "moving_mean")
+        self.moving_variance = variable(config.moving_variance_init, "moving_variance")
+        self.updates = variable(0, "updates", tf.int64, [])
+        self.statistics = {
+            "moving_mean": self.moving_mean,
+            "moving_variance": self.moving_variance,
+            "updates": self.updates,
+        }
+
+    def forward(self, x, context):
+        """Normalize with the batch's statistics, and remember them; or with the moving ones."""
+        y, cache = _if_training(
+            context.training, lambda: self._forward_training(x), lambda: self._forward_inference(x)
+        )
+        return y, (context.training, cache)
+
+    def backward(self, dy, cache):
+        """Return dx and the gradients of those of gamma and beta that are learned."""
+        training, norm_cache = cache
+        dx, dgamma, dbeta = _if_training(
+            training,
+            lambda: batch_norm.backward(dy, norm_cache),
+            lambda: batch_norm.inference_backward(dy, norm_cache),
+        )
+        return dx, _trainable_gradients(self.parameters, dgamma, dbeta)
+
+    def _forward_training(self, x):
+        y, cache = batch_norm.forward(x, self.gamma, self.beta, self.axes, self.config.epsilon)
+        for moving, batch in (
+            (self.moving_mean, cache.mean),
+            (self.moving_variance, cache.variance),
+        ):
+            batch = tf.reshape(batch, moving.shape)
+            moving.assign(batch_norm.update_moving(moving, batch, self.config.momentum))
+        self.updates.assign_add(1)
+        return y, cache
+
+    def _forward_inference(self, x):
+        mean, variance = self.moving_mean.value(), self.moving_variance.value()
+        if self.config.debias:
+            momentum, initial = self.config.momentum, self.config.moving_variance_init
+            mean = batch_norm.debias(mean, 0.0, momentum, self.updates)
+            variance = batch_norm.debias(variance, initial, momentum, self.updates)
+            variance = tf.maximum(variance, 0)  # rounding can leave a constant channel below zero
+        return batch_norm.inference_forward(
+            x, self.gamma, self.beta, mean, variance, self.axes, self.config.epsilon
+        )
+
+
+class KerasBatchNorm(Layer):
+    """The framework's batch norm; its backward pass by hand is that of `manual/batch_norm.py`.
+
+    Keras normalizes the last axis only. Statistics per activation come from flattening the image
+    first, so that every pixel and channel is a feature of its own.
+
+    Args:
+        name: of the layer.
+        shape: of one image [H, W, C] at this point of the network.
+        axes: over which the statistics are taken, (0, 1, 2) or (0,).
+        config: the group `bn` of the configuration.
+        dtype: of the parameters and of all that is computed here.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Sequence[int],
+        axes: Sequence[int],
+        config: BatchNormConfig,
+        dtype: tf.DType,
+    ):
+        super().__init__(name)
+        self.shape = list(shape) if len(axes) == 3 else [math.prod(shape)]
+        self.axes, self.config = tuple(range(len(self.shape))), config
+        self.layer = keras.layers.BatchNormalization(
+            momentum=config.momentum,
+            epsilon=config.epsilon,
+            scale=config.scale,
+            center=config.center,
+            moving_variance_initializer=keras.initializers.Constant(config.moving_variance_init),
+            dtype=dtype.name,
+        )
+        self.layer.build([None, *self.shape])
+        self.parameters = {v.name: v.value for v in self.layer.trainable_variables}
+        self.statistics = {v.name: v.value for v in self.layer.non_trainable_variables}
+
+    def forward(self, x, context):
+        """Run the framework's layer."""
+        training = context.training
+        features = tf.reshape(x, [-1, *self.shape])
+        mean, variance = (self.statistics[f"moving_{s}"].value() for s in ("mean", "variance"))
+        gamma = tf.convert_to_tensor(self.parameters.get("gamma", tf.ones_like(mean)))
+        y = _if_training(
+            training,
+            lambda: self.layer(features, training=True),
+            lambda: self.layer(features, training=False),
+        )
+        y = tf.cast(tf.reshape(y, tf.shape(x)), x.dtype)
+        return y, (training, features, mean, variance, gamma)
+
+    def backward(self, dy, cache):
+        """Return dx and the gradients of those of gamma and beta that are learned.
+
+        The framework returns no cache, so the statistics are computed once more.
+        """
+        training, x, mean, variance, gamma = cache
+        beta = tf.zeros_like(mean)
+        flat_dy = tf.reshape(dy, tf.shape(x))
+
+        def train():
+            _, norm_cache = batch_norm.forward(x, gamma, beta, self.axes, self.config.epsilon)
+            return batch_norm.backward(flat_dy, norm_cache)
+
+        def infer():
+            _, norm_cache = batch_norm.inference_forward(
+                x, gamma, beta, mean, variance, self.axes, self.config.epsilon
+            )
+            return batch_norm.inference_backward(flat_dy, norm_cache)
+
+        dx, dgamma, dbeta = _if_training(training, train, infer)
+        return tf.reshape(dx, tf.shape(dy)), _trainable_gradients(self.parameters, dgamma, dbeta)
+
+
+AXES = {"channel": (0, 1, 2), "activation": (0,)}  # bn.axes
+
+
+def _trainable_gradients(parameters, dgamma, dbeta):
+    gradients = {"gamma": dgamma, "beta": dbeta}
+    return [gradients[name] for name in parameters]
+
+
+def _if_training(training: bool | tf.Tensor, train: Callable, infer: Callable) -> Any:
+    """Take one of two branches, now or when the graph runs."""
+    if isinstance(training, bool):
+        return train() if training else infer()
+    return tf.cond(training, train, infer)

@@ -1,0 +1,167 @@
+"""Create, lock and check run folders."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from bnstudy.config.load import differences, load_config
+from bnstudy.config.schema import Config
+from bnstudy.errors import UserError
+from bnstudy.run_folder import checkpoint, files, log
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file whose lock means that the folder is in use."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def holder_of(folder: Path) -> Path:
+    """Return the file that says who uses the folder."""
+    return folder.with_name(f".{folder.name}.lock.json")
+
+
+def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
+    """Return the result of a run that has finished, without writing anything; else None.
+
+    Args:
+        folder: the run folder, which need not exist.
+        config: of the run.
+
+    Raises:
+        UserError: the folder was made by another configuration, or is damaged.
+
+    """
+    if (folder / "config.yaml").is_file():
+        made_by = _check_same(folder, config)
+        if made_by.training.epochs < config.training.epochs:
+            return None  # to be extended
+    if not (folder / "result.json").is_file():
+        return None
+    return log.load_log(folder).result
+
+
+@contextmanager
+def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
+    """Lock the folder, new or made by this configuration, so that no other process writes to it.
+
+    A run that has finished, or not, is extended when the configuration asks for more epochs. The
+    lock is the operating system's: it ends with the process, however that ends. It lies beside the
+    folder, so that it stays where it is when the folder is moved aside.
+
+    Args:
+        folder: the run folder.
+        config: of the run.
+        fresh: move what is there aside, under a new name.
+
+    Raises:
+        UserError: the folder is in use, was made by another configuration, or is not a run folder.
+
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(folder):
+        if folder.exists():
+            _refuse_other_files(folder)
+            if fresh:
+                backup(folder)
+        folder.mkdir(exist_ok=True)
+        _write_or_check_config(folder, config)
+        yield
+
+
+def backup(folder: Path) -> Path:
+    """Rename a folder to the first free one of NAME.old-1, NAME.old-2, ..."""
+    number = 1
+    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+        number += 1
+    return folder.rename(aside)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold the lock, and write down who holds it."""
+    lock, note = filelock.FileLock(lock_of(folder), timeout=0), holder_of(folder)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UserError(f"{folder} is in use by {_read_holder(note)}; wait or stop it") from None
+    try:
+        started = datetime.now().astimezone().isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
+        files.write_json(note, holder)
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _read_holder(note: Path) -> str:
+    try:
+        holder = files.read_json(note) or {}
+    except UserError:  # it is being written
+        holder = {}
+    if not {"pid", "host", "started"} <= holder.keys():
+        return "another process"
+    return f"process {holder['pid']} on {holder['host']} since {holder['started']}"
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """Refuse a folder that holds files but no run."""
+    paths = folder.iterdir()
+    names = {p.name for p in paths if not files.is_temporary(p) and not files.is_clutter(p)}
+    if (folder / "config.yaml").exists() and not (folder / "config.yaml").is_file():
+        raise UserError(
+            f"{folder}: config.yaml is not a regular file; name a new folder with --out"
+        )
+    if "config.yaml" not in names and (others := names - {"metrics.csv"}):
+        raise UserError(
+            f"{folder} is not a run folder (it contains {min(others)}); name a new folder with --out"
+        )
+
+
+def _write_or_check_config(folder: Path, config: Config) -> None:
+    """Write config.yaml into a new folder, or check it, and write it again with more epochs."""
+    for path in (*folder.iterdir(), *folder.glob("checkpoints/*")):
+        if files.is_temporary(path):
+            path.unlink()
+    if not (folder / "config.yaml").exists():
+        log.write_metrics(folder, [])
+    elif _check_same(folder, config).training.epochs == config.training.epochs:
+        return
+    else:
+        _reopen(folder)
+    files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is this run
+
+
+def _reopen(folder: Path) -> None:
+    """Make a finished run one that is to be continued; without its checkpoints, refuse."""
+    result = folder / "result.json"
+    if result.exists() and not checkpoint.exists(folder / "checkpoints"):
+        raise UserError(
+            f"{folder} has no checkpoints to extend the run from; name a new folder with --out, or "
+            "start over with --fresh"
+        )
+    result.unlink(missing_ok=True)
+
+
+def _check_same(folder: Path, config: Config) -> Config:
+    """Return the configuration that made the folder; refuse any but it, or more of its epochs."""
+    made_by = load_config(file=folder / "config.yaml")
+    more_epochs = made_by.training.epochs < config.training.epochs
+    different = [
+        difference
+        for difference in differences(config, made_by)
+        if not (more_epochs and difference.startswith("training.epochs:"))
+    ]
+    if different:
+        raise UserError(
+            f"{folder} was made by another configuration ({'; '.join(different)}); "
+            "name a new folder with --out, or start over with --fresh"
+        )
+    return made_by

@@ -1,0 +1,199 @@
+"""The log of a run: metrics.csv, result.json, and both with the configuration as a RunLog.
+
+config.yaml        the resolved configuration
+metrics.csv        one row per finished epoch (EpochMetrics)
+environment.json   where and how it ran (provenance.py)
+result.json        the last epoch's metrics (result_from); absent until the run has finished
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+import numpy as np
+
+from bnstudy.config.load import load_config
+from bnstudy.config.schema import Config
+from bnstudy.errors import UserError
+from bnstudy.run_folder.files import read_json, write_text_atomic
+
+
+class EpochMetrics(NamedTuple):
+    """A row of metrics.csv; its fields are the columns."""
+
+    epoch: int  # counts from 1
+    learning_rate: float
+    images: int  # shown to the network since the start, augmented copies included
+    train_cost: float  # nats, running mean over the epoch's batches in training mode
+    train_accuracy: float  # fraction
+    test_cost: float  # nats, exact mean over all test images in inference mode
+    test_accuracy: float
+    train_seconds: float
+    test_seconds: float
+
+
+COLUMNS = EpochMetrics._fields
+RESULT_COLUMNS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
+_KINDS = get_type_hints(EpochMetrics)  # column -> int or float
+_FRACTIONS = ("train_accuracy", "test_accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class RunLog:
+    """The contents of a run folder.
+
+    Attributes:
+        folder: its path.
+        config: of the run.
+        metrics: column -> array with one entry per epoch; `epoch` and `images` are int64, the
+            others float64.
+        result: as in result.json; None while the run has not finished.
+
+    """
+
+    folder: Path
+    config: Config
+    metrics: dict[str, np.ndarray]
+    result: dict[str, Any] | None
+
+
+def load_log(run_folder: str | Path) -> RunLog:
+    """Read a run folder, finished or in progress.
+
+    Args:
+        run_folder: its path; ~ is the home folder.
+
+    Raises:
+        UserError: it is not a run folder, or one of its files is damaged.
+
+    """
+    folder = Path(run_folder).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give a run folder such as logs/case-c_seed-0")
+    for name in ("config.yaml", "metrics.csv"):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is not a run folder: it has no {name}")
+    rows = read_metrics(folder / "metrics.csv")
+    return RunLog(
+        folder=folder,
+        config=load_config(file=folder / "config.yaml"),
+        metrics={
+            column: np.array(
+                [getattr(row, column) for row in rows], np.int64 if kind is int else np.float64
+            )
+            for column, kind in _KINDS.items()
+        },
+        result=_read_result(folder / "result.json"),
+    )
+
+
+def _read_result(path: Path) -> dict[str, Any] | None:
+    result = read_json(path)
+    for name in ("epochs", *RESULT_COLUMNS) if result is not None else ():
+        if not isinstance(result.get(name), int | float):
+            raise UserError(f"{path} is damaged: {name} must be a number")
+    return result
+
+
+def write_metrics(folder: str | Path, rows: Sequence[EpochMetrics]) -> None:
+    """Write metrics.csv, one row per epoch, atomically.
+
+    Costs, accuracies and learning rates are read back bit for bit; seconds keep three decimals.
+
+    Args:
+        folder: the run folder.
+        rows: one per finished epoch.
+
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_format(column, value) for column, value in row._asdict().items()])
+    write_text_atomic(Path(folder) / "metrics.csv", text.getvalue())
+
+
+def _format(column: str, value: float) -> str:
+    if _KINDS[column] is int:
+        return str(value)
+    return f"{value:.3f}" if column.endswith("_seconds") else repr(float(value))
+
+
+def result_from(rows: Sequence[EpochMetrics], config: Config, parameters: int) -> dict[str, Any]:
+    """Return what result.json holds: the metrics of the last epoch, never of the best one.
+
+    `images_per_second` is the training speed, without the tests between the epochs. A cost that is
+    not finite (a diverged run) becomes None, since JSON has no NaN.
+
+    Args:
+        rows: one per finished epoch.
+        config: of the run.
+        parameters: how many numbers the optimizer changes.
+
+    """
+    last = rows[-1]
+    train_seconds = sum(row.train_seconds for row in rows)
+    total_seconds = train_seconds + sum(row.test_seconds for row in rows)
+    metrics = {name: float(getattr(last, name)) for name in RESULT_COLUMNS}
+    return {
+        "case": config.case,
+        "epochs": last.epoch,
+        **{name: value if math.isfinite(value) else None for name, value in metrics.items()},
+        "total_seconds": round(total_seconds, 3),
+        "images_per_second": round(last.images / train_seconds, 1) if train_seconds else None,
+        "parameters": parameters,
+    }
+
+
+def read_metrics(path: Path) -> list[EpochMetrics]:
+    """Read metrics.csv, also one that a spreadsheet has saved (a byte-order mark, CRLF).
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: it is not such a file, or a value is not of its column's kind.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged: it is not CSV text ({error})") from None
+    if not lines or tuple(lines[0]) != COLUMNS:
+        raise UserError(f"{path}, line 1: the header must be {','.join(COLUMNS)}")
+    return [
+        _read_row(line, epoch, f"{path}, line {epoch + 1}")
+        for epoch, line in enumerate(lines[1:], start=1)
+    ]
+
+
+def _read_row(line: list[str], epoch: int, where: str) -> EpochMetrics:
+    if len(line) != len(COLUMNS):
+        raise UserError(f"{where}: {len(COLUMNS)} values are expected, {len(line)} found")
+    row = EpochMetrics(
+        **{
+            column: _read_value(column, text, where)
+            for column, text in zip(COLUMNS, line, strict=True)
+        }
+    )
+    if row.epoch != epoch:
+        raise UserError(f"{where}: epoch {epoch} is expected, not {row.epoch}; epochs count from 1")
+    return row
+
+
+def _read_value(column: str, text: str, where: str) -> int | float:
+    kind, noun = _KINDS[column], "an integer" if _KINDS[column] is int else "a number"
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UserError(f"{where}: {column} must be {noun}, not {text!r}") from None
+    if kind is int and abs(value) >= 2**63:
+        raise UserError(f"{where}: {column} must be an integer of 64 bits, not {text!r}")
+    if column in _FRACTIONS and not 0 <= value <= 1:
+        raise UserError(f"{where}: {column} must be a fraction from 0 to 1, not {text!r}")
+    return value

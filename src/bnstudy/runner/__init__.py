@@ -1,0 +1,56 @@
+"""A run, from its configuration to its last epoch; `run` is the only way into it.
+
+Imports `model`, `data`, `run_folder`, `plots` and what is below them.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bnstudy.config.schema import Config
+from bnstudy.errors import UserError
+from bnstudy.run_folder.folder import finished_result
+
+
+def run(
+    config: Config, out_dir: str | Path, *, fresh: bool = False, command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Train as configured and leave a run folder; what `bnstudy run` does.
+
+    A run that stopped continues from its last checkpoint, bit for bit; a finished one is not run
+    again, but extended when the configuration asks for more epochs. SIGINT and SIGTERM save and
+    stop; a second one stops immediately, as KeyboardInterrupt.
+
+    Args:
+        config: from `load_config`.
+        out_dir: the run folder; ~ is the home folder.
+        fresh: start over; what is there is kept aside.
+        command: for environment.json; the current process's unless given.
+
+    Returns:
+        The metrics of the last epoch, as in result.json.
+
+    Raises:
+        UserError: the folder is in use or belongs to another configuration, the data cannot be had,
+            the cost is not finite, the disk is full, or out of memory.
+        Interrupted: the run was asked to stop, and has saved its state.
+
+    """
+    if not isinstance(config, Config):
+        raise UserError(
+            f"config is a {type(config).__name__}, must come from bnstudy.load_config, for example "
+            'load_config(case="c", presets=["quick"])'
+        )
+    if not isinstance(out_dir, str | os.PathLike):
+        raise UserError(f"out_dir is a {type(out_dir).__name__}, must be the path of a run folder")
+    folder = Path(out_dir).expanduser()
+    if not fresh and (result := finished_result(folder, config)) is not None:
+        return result
+    from bnstudy.backend.startup import import_tensorflow
+
+    import_tensorflow()
+    from bnstudy.runner.run import train_to_the_end
+
+    return train_to_the_end(config, folder, fresh=fresh, command=list(command) or sys.argv)

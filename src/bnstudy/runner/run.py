@@ -1,0 +1,129 @@
+"""Run one configuration from the start, or from where it stopped, to its last epoch."""
+
+import contextlib
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bnstudy import interrupts
+from bnstudy.backend import bfloat16, devices
+from bnstudy.config.schema import Config
+from bnstudy.data.dataset import load_dataset
+from bnstudy.errors import UserError
+from bnstudy.interrupts import Interrupted, StopRequest
+from bnstudy.plots.figures import plot_run
+from bnstudy.run_folder import files, log
+from bnstudy.run_folder.folder import claim
+from bnstudy.run_folder.provenance import record_run
+from bnstudy.runner.progress import ProgressBar
+from bnstudy.runner.training import Training
+
+NO_BFLOAT16 = (
+    "this CPU has no bfloat16 instructions: convolutions take bfloat16 numbers in float32, which "
+    "gives the same accuracy and no speed"
+)
+
+
+def train_to_the_end(
+    config: Config, folder: Path, *, fresh: bool, command: list[str]
+) -> dict[str, Any]:
+    """Do the work of `bnstudy.run`, with TensorFlow imported.
+
+    Args:
+        config: of the run.
+        folder: the run folder.
+        fresh: start over; what is there is kept aside.
+        command: for environment.json.
+
+    Returns:
+        What result.json holds.
+
+    Raises:
+        UserError: as `bnstudy.run`.
+        Interrupted: as `bnstudy.run`.
+
+    """
+    with _one_line_errors(folder):
+        devices.prepare()
+        if config.training.precision == "bfloat16" and not bfloat16.is_native():
+            warnings.warn(NO_BFLOAT16, stacklevel=4)
+        dataset = load_dataset(config.data)  # first: without data, no folder is made
+        with interrupts.graceful_stop() as stop, claim(folder, config, fresh=fresh):
+            return _run(Training(config, dataset), folder, command, stop)
+
+
+@contextlib.contextmanager
+def _one_line_errors(folder: Path) -> Iterator[None]:
+    """Turn what the machine lacks, disk or memory, into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise UserError(
+            f"{where}: {error.strerror or error}; the last checkpoint is intact, and the same "
+            "command continues once the problem is fixed"
+        ) from error
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(
+            f"{folder}: out of memory; the last checkpoint is intact; try a smaller "
+            "training.batch_size or model.width in a new folder, or a larger machine"
+        ) from error
+
+
+def _run(training: Training, folder: Path, command: list[str], stop: StopRequest) -> dict[str, Any]:
+    """Train in a folder that this process has locked."""
+    config = training.config
+    training.restore(folder / "checkpoints")
+    log.write_metrics(folder, training.state.rows)
+    copies = 2 if config.data.augment else 1
+    progress = ProgressBar(config.training.epochs, copies * len(training.dataset.train_labels))
+    with record_run(folder, command, training.step):
+        try:
+            _train(training, folder, progress, stop)
+        finally:
+            progress.close()
+        plot_run(folder)
+    result = log.result_from(training.state.rows, config, count_parameters(training))
+    files.write_json(folder / "result.json", result)  # last: now the run has finished
+    return result
+
+
+def _train(training: Training, folder: Path, progress: ProgressBar, stop: StopRequest) -> None:
+    """Run the remaining epochs; save now and then, and when asked to stop."""
+    checkpoints, config = folder / "checkpoints", training.config
+    saved = time.monotonic()
+
+    def save() -> None:
+        nonlocal saved
+        training.save(checkpoints)
+        saved = time.monotonic()
+
+    def stop_if_asked() -> None:
+        if stop:
+            save()
+            raise Interrupted(f"{folder}: saved at step {training.step}")
+
+    def after_step() -> None:
+        stop_if_asked()
+        every_steps, every_seconds = config.checkpoint.every_steps, config.checkpoint.every_seconds
+        by_steps = every_steps and training.step % every_steps == 0
+        by_time = every_seconds and time.monotonic() - saved >= every_seconds
+        if by_steps or by_time:
+            save()
+
+    while training.state.epoch < config.training.epochs:
+        training.train_epoch(progress, after_step)
+        row = training.finish_epoch(stop_if_asked)
+        save()
+        log.write_metrics(folder, training.state.rows)
+        progress.end_epoch(row)
+
+
+def count_parameters(training: Training) -> int:
+    """Count the numbers that the optimizer changes."""
+    return sum(int(np.prod(w.shape)) for w in training.model.parameters.values())

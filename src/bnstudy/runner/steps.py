@@ -1,0 +1,145 @@
+"""One training step and one evaluation: forward, gradients (automatic or manual), update."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from bnstudy.data.batches import test_batches
+from bnstudy.data.dataset import IMAGE_SHAPE
+from bnstudy.manual import softmax_cross_entropy
+from bnstudy.model.all_cnn import Model
+from bnstudy.runner.optimizers import Optimizer
+
+EVALUATION_BATCH = 100  # needs no more memory than training; larger ones are no faster
+
+
+class MetricSums(NamedTuple):
+    """Running sums over the images of an epoch."""
+
+    cost: tf.Tensor  # float64, nats
+    correct: tf.Tensor  # int64, images classified correctly
+
+
+_BATCH = (tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32), tf.TensorSpec([None], tf.int64))
+_UINT8 = tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8)
+_RATE = tf.TensorSpec([], tf.float64)
+_STEP = tf.TensorSpec([], tf.int64)
+_SUMS = MetricSums(tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int64))
+
+Gradients = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]
+
+
+def autodiff_gradients(
+    model: Model, images: tf.Tensor, labels: tf.Tensor, step: int | tf.Tensor = 0
+) -> Gradients:
+    """Run forward in training mode and differentiate automatically.
+
+    Args:
+        model: the network.
+        images: [N, 32, 32, 3].
+        labels: integers [N].
+        step: steps since the start of the run.
+
+    Returns:
+        The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the cost with
+        respect to each of `model.parameters`.
+
+    """
+    with tf.GradientTape() as tape:
+        logits, _ = model.forward(images, training=True, step=step)
+        cost, _ = softmax_cross_entropy.forward(logits, labels)
+    return cost, logits, tape.gradient(cost, list(model.parameters.values()))
+
+
+def manual_gradients(
+    model: Model, images: tf.Tensor, labels: tf.Tensor, step: int | tf.Tensor = 0
+) -> Gradients:
+    """Run forward in training mode and backward by hand; as `autodiff_gradients` otherwise."""
+    logits, caches = model.forward(images, training=True, step=step)
+    cost, cache = softmax_cross_entropy.forward(logits, labels)
+    dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
+    return cost, logits, model.backward(dlogits, caches)
+
+
+# Under as_posted, the model's layers have the author's derivatives.
+GRADIENTS: dict[str, Callable[..., Gradients]] = {
+    "autodiff": autodiff_gradients,
+    "manual": manual_gradients,
+    "as_posted": manual_gradients,
+}
+
+
+def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Callable:
+    """Compile one training step.
+
+    The sums go in and out as tensors, so that nobody has to wait for a device to know them.
+
+    Args:
+        model: the network.
+        optimizer: of its parameters.
+        gradients: a key of `GRADIENTS`.
+
+    Returns:
+        train_step(images, labels, learning_rate, step, sums) -> sums: the `MetricSums` with this
+        batch added, from before its update.
+
+    """
+
+    @tf.function(input_signature=[*_BATCH, _RATE, _STEP, _SUMS], autograph=False)
+    def train_step(images, labels, learning_rate, step, sums):
+        cost, logits, dparameters = GRADIENTS[gradients](model, images, labels, step)
+        optimizer.apply(dparameters, learning_rate)
+        count = tf.cast(tf.shape(labels)[0], tf.float64)
+        return accumulate(sums, tf.cast(cost, tf.float64) * count, logits, labels)
+
+    return train_step
+
+
+def make_evaluate(model: Model, standardize: Callable) -> Callable:
+    """Compile the evaluation in inference mode.
+
+    Args:
+        model: the network.
+        standardize: function of float images in 0 .. 255.
+
+    Returns:
+        evaluate(images, labels, batch_size, after_batch) -> (cost, accuracy): exact means over all
+        images, which are uint8 [N, 32, 32, 3], whatever the batch size. `after_batch` is called
+        after every batch, and may raise to stop.
+
+    """
+
+    @tf.function(input_signature=[_UINT8, _BATCH[1], _SUMS], autograph=False)
+    def evaluate_batch(images, labels, sums):
+        logits, _ = model.forward(standardize(tf.cast(images, tf.float32)), training=False)
+        costs = softmax_cross_entropy.cost_per_image(logits, labels)
+        return accumulate(sums, tf.reduce_sum(tf.cast(costs, tf.float64)), logits, labels)
+
+    def evaluate(
+        images: np.ndarray,
+        labels: np.ndarray,
+        batch_size: int = EVALUATION_BATCH,
+        after_batch: Callable[[], None] = lambda: None,
+    ) -> tuple[float, float]:
+        sums = make_sums()
+        for batch in test_batches(images, labels, batch_size):
+            sums = evaluate_batch(*batch, sums)
+            after_batch()
+        return float(sums.cost) / len(labels), int(sums.correct) / len(labels)
+
+    return evaluate
+
+
+def make_sums(cost: float = 0.0, correct: int = 0) -> MetricSums:
+    """Create the running sums as tensors."""
+    return MetricSums(tf.constant(cost, tf.float64), tf.constant(correct, tf.int64))
+
+
+def accumulate(
+    sums: MetricSums, cost: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor
+) -> MetricSums:
+    """Add the summed cost of a batch, and how many images have their largest logit at the label."""
+    right = tf.argmax(logits, axis=1) == labels
+    return MetricSums(sums.cost + cost, sums.correct + tf.reduce_sum(tf.cast(right, tf.int64)))

@@ -1,0 +1,177 @@
+"""Which values are allowed, alone and together, and that the JSON Schema says the same."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from config_helpers import LIMITS, refusal, set_refusal
+from pydantic import ValidationError
+
+from bnstudy.config.load import KEYS, Config, config_schema, configs_dir, load_config
+from bnstudy.config.schema import VARIANTS
+from bnstudy.config.yaml_reader import read_yaml
+
+SHIPPED = sorted(configs_dir().rglob("*.yaml"))
+
+
+def test_limits_cover_every_key():
+    assert list(LIMITS) == [key for key in KEYS if key != "case"]
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_values(key):
+    good, bad = LIMITS[key]
+    for value in good:
+        assert load_config(overrides={key: value}).flat()[key] == value
+    if isinstance(load_config().flat()[key], float):
+        bad = [*bad, math.nan, math.inf, -math.inf]
+    for value in bad:
+        message = refusal(overrides={key: value})
+        assert message.startswith(f"{key}: must be "), (value, message)
+        assert "--set" in message
+
+
+def test_width_keeps_a_channel_in_every_layer():
+    for width in np.linspace(0.005, 0.0054, 9).tolist():
+        if round(96 * width) >= 1:
+            load_config(overrides={"model.width": width})
+        else:
+            refusal(overrides={"model.width": width})
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variants_belong_to_their_optimizer(name):
+    for variant in VARIANTS["amsgrad"]:
+        overrides = {"optimizer.name": name, "optimizer.variant": variant}
+        if variant in VARIANTS[name]:
+            assert load_config(overrides=overrides).optimizer.variant == variant
+        else:
+            message = refusal(overrides=overrides)
+            assert f"for {name}, got '{variant}' (from --set)" in message
+
+
+def test_odd_batches_need_augmentation_off():
+    assert "must be even when data.augment is true" in set_refusal("training.batch_size=51")
+    for size in (1, 51):
+        overrides = {"training.batch_size": size, "data.augment": False}
+        assert load_config(overrides=overrides).training.batch_size == size
+
+
+def test_bias_correction_is_refused_for_the_frameworks_layer():
+    message = refusal("b", overrides={"bn.debias": True})
+    assert message == (
+        "bn.debias: must be false when model.batch_norm is keras, got true "
+        "(bn.debias from --set, model.batch_norm from configs/cases/b.yaml)"
+    )
+    for case in ("a", "c"):
+        assert load_config(case, overrides={"bn.debias": True}).bn.debias
+
+
+@pytest.mark.parametrize("batch_norm", ["keras", "custom"])
+def test_either_batch_norm_takes_statistics_per_activation(batch_norm):
+    overrides = {"model.batch_norm": batch_norm, "bn.axes": "activation"}
+    assert load_config(overrides=overrides).bn.axes == "activation"
+
+
+def test_config_is_frozen_and_closed():
+    config = load_config()
+    with pytest.raises(ValidationError):
+        config.seed = 1
+    with pytest.raises(ValidationError):
+        config.bn.momentum = 0.5
+    with pytest.raises(ValidationError):
+        Config.model_validate({**config.model_dump(), "extra": 1})
+
+
+# ------------------------------------------------------------------------ the schema
+
+
+def test_schema_file_is_current():
+    text = (configs_dir() / "schema.json").read_text(encoding="utf-8")
+    again = 'run: python -c "import bnstudy.config as c; c.write_schema()"'
+    assert text == json.dumps(config_schema(), indent=2) + "\n", again
+
+
+def valid(value, schema, root):
+    """The few rules of JSON Schema that ours uses."""
+    if "$ref" in schema:
+        return valid(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "anyOf" in schema:
+        return any(valid(value, part, root) for part in schema["anyOf"])
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    kinds = {
+        "object": isinstance(value, dict),
+        "string": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+        "integer": number and value == int(value),
+        "number": number,
+        "null": value is None,
+    }
+    if not kinds[schema["type"]]:
+        return False
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    if isinstance(value, dict):
+        assert schema["additionalProperties"] is False
+        known = schema["properties"]
+        assert "required" not in schema
+        return all(name in known and valid(x, known[name], root) for name, x in value.items())
+    if number:
+        return (
+            schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf)
+            and schema.get("exclusiveMinimum", -math.inf) < value
+            and value < schema.get("exclusiveMaximum", math.inf)
+        )
+    return not isinstance(value, str) or len(value) >= schema.get("minLength", 0)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_schema_accepts_the_shipped_files(path):
+    schema = config_schema()
+    assert valid(read_yaml(path), schema, schema)
+    first = path.read_text().splitlines()[0]
+    target = first.removeprefix("# yaml-language-server: $schema=")
+    assert (path.parent / target).resolve() == (configs_dir() / "schema.json").resolve()
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_schema_agrees_with_the_loader(key):
+    schema = config_schema()
+    group, _, name = key.rpartition(".")
+
+    def accepts(value):
+        return valid({group: {name: value}} if group else {name: value}, schema, schema)
+
+    good, bad = LIMITS[key]
+    assert all(map(accepts, good))
+    beyond = {  # what rests on two keys, or lies outside JSON
+        "training.batch_size": [1, 51, 2.0],
+        "training.epochs": [2.0],
+        "checkpoint.every_steps": [2.0],
+        "optimizer.variant": ["optax", "as_posted"],
+        "data.dir": ["\udcff"],
+        "data.train_limit": [10.0],
+        "model.width": [10**400],
+        "seed": [1.0],
+    }
+    for value in bad:
+        assert accepts(value) == (value in beyond.get(key, []) and value is not True), value
+
+
+def test_schema_refuses_unknown_keys():
+    schema = config_schema()
+    assert not valid({"optimizer": {"learning_rat": 1}}, schema, schema)
+    assert not valid({"foo": 1}, schema, schema)
+    assert not valid({"cases": {"d": {}}}, schema, schema)
+    assert not valid({"cases": {"c": {"case": "c"}}}, schema, schema)
+    assert valid({"extends": "cases/c", "cases": {"c": {"seed": 1}}}, schema, schema)
+
+
+def test_schema_describes_every_key_with_its_default():
+    schema = config_schema()
+    for key, default in load_config().flat().items():
+        group, _, name = key.rpartition(".")
+        where = schema["$defs"][Config.model_fields[group].annotation.__name__] if group else schema
+        assert where["properties"][name]["description"]
+        assert where["properties"][name]["default"] == default

@@ -1,0 +1,163 @@
+"""Kill runs at every kind of moment, continue them, and compare with undisturbed runs.
+
+    python tests/kill_and_resume.py [--kills 3] [--seed 0]      about ten minutes
+
+For each of the cases a, b and c, in float32 and bfloat16, with automatic and manual gradients, a
+small run is killed with SIGKILL several times: between two steps, in the middle of writing a
+checkpoint or metrics.csv, between writing a file and giving it its name, before an evaluation, or
+after a random time. The same command continues it each time. At the end metrics.csv (but for the
+seconds) and every array of the last checkpoint must equal those of a run that nobody disturbed, bit
+for bit.
+Exits with 1 if one does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import bnstudy
+from bnstudy.run_folder import checkpoint
+from bnstudy.run_folder import log as run_log
+
+SMALL = {
+    "model.width": 0.1,
+    "data.augment": True,
+    "data.train_limit": 70,
+    "data.test_limit": 40,
+    "training.batch_size": 20,
+    "training.epochs": 3,
+    "checkpoint.every_steps": 3,
+}  # 7 steps an epoch, saved after steps 3, 6 and 7, 9, 12, 14, ...
+# Which occurrence of each kind of moment may be the last: each kind occurs so often in any epoch.
+MOMENTS = {"step": 6, "checkpoint": 2, "metrics.csv": 2, "rename": 6, "evaluation": 1, "seconds": 1}
+
+
+def small_config(case: str, precision: str, gradients: str, seed: int = 0):
+    """Make the configuration of one run."""
+    variant = {"training.precision": precision, "training.gradients": gradients, "seed": seed}
+    return bnstudy.load_config(case, ["quick"], overrides={**SMALL, **variant})
+
+
+def run_child(folder: Path, variant: tuple, moment: str, count: int, seconds: float) -> int:
+    """Run in a process of its own that dies at the given moment; return its exit code."""
+    child = [sys.executable, __file__, "--child", str(folder), *variant, moment, str(count)]
+    process = subprocess.Popen(child, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        _, errors = process.communicate(timeout=seconds if moment == "seconds" else None)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, errors = process.communicate()
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise RuntimeError(errors.decode())
+    return process.returncode
+
+
+def child(folder: str, case: str, precision: str, gradients: str, moment: str, count: str) -> None:
+    """Train, and kill this process at the `count`-th occurrence of a moment."""
+    from bnstudy.runner import training
+
+    left = int(count)
+
+    def die_when_due():
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(module, name, applies=lambda *args: True):
+        """Count the calls of a function, and die before the one that is due."""
+        function = getattr(module, name)
+
+        def counted(*args, **kwargs):
+            if applies(*args):
+                die_when_due()
+            return function(*args, **kwargs)
+
+        setattr(module, name, counted)
+
+    if moment == "step":
+        training.READ_EVERY = 0  # show every step
+        before(training.Progress, "update")
+    elif moment == "evaluation":
+        before(training.Training, "finish_epoch")
+    elif moment == "rename":
+        before(os, "replace")
+    elif moment in ("checkpoint", "metrics.csv"):
+        # Write half of the temporary file, and die before the other half.
+        write, name = run_log.write_bytes_atomic, "step-" if moment == "checkpoint" else moment
+
+        def half(path, data):
+            if Path(path).name.startswith(name):
+                if left == 1:
+                    temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.tmp")
+                    temporary.write_bytes(data[: len(data) // 2])
+                die_when_due()
+            write(path, data)
+
+        run_log.write_bytes_atomic = checkpoint.write_bytes_atomic = half
+    bnstudy.run(small_config(case, precision, gradients), folder)
+
+
+def figures(folder: Path) -> dict[str, list]:
+    """Return metrics.csv without the seconds."""
+    metrics = bnstudy.load_log(folder).metrics
+    return {name: list(values) for name, values in metrics.items() if "seconds" not in name}
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Name what differs between two finished runs: columns of the log, arrays of the state."""
+    logs = figures(one), figures(other)
+    names = [name for name in logs[0] if logs[0][name] != logs[1][name]]
+    (first, _), (second, _) = (checkpoint.load_newest(f / "checkpoints") for f in (one, other))
+    names += sorted(first.keys() ^ second.keys())
+    shared = first.keys() & second.keys()
+    return names + [n for n in sorted(shared) if first[n].tobytes() != second[n].tobytes()]
+
+
+def attempt(variant: tuple, moments: list[tuple[str, int, float]]) -> tuple[int, list[str]]:
+    """Kill a run at the given moments, finish it; return the kills and what differs at the end."""
+    kills = 0
+    with tempfile.TemporaryDirectory() as place:
+        disturbed, undisturbed = Path(place, "disturbed"), Path(place, "undisturbed")
+        for moment, count, seconds in moments:
+            kills += run_child(disturbed, variant, moment, count, seconds) != 0
+        assert run_child(disturbed, variant, "never", 0, 0) == 0
+        assert run_child(undisturbed, variant, "never", 0, 0) == 0
+        return kills, differences(disturbed, undisturbed)
+
+
+def main() -> int:
+    """Disturb every variant."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=3, help="of each of the twelve runs")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
+    variants = itertools.product("abc", ["float32", "bfloat16"], ["autodiff", "manual"])
+    total = bad = 0
+    for variant in variants:
+        moments = []
+        for kind in dice.choices(list(MOMENTS), k=options.kills):
+            moments.append((kind, dice.randint(1, MOMENTS[kind]), dice.uniform(4, 12)))
+        kills, differing = attempt(variant, moments)
+        total, bad = total + kills, bad + bool(differing)
+        killed = ", ".join(f"{m} {s:.1f}" if m == "seconds" else f"{m} {n}" for m, n, s in moments)
+        verdict = f"DIFFERENT: {', '.join(differing)}" if differing else "equal"
+        print(f"{' '.join(variant)}: {kills} kills ({killed}): {verdict}", flush=True)
+    print(f"{total} kills, {bad} runs that differ")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(*sys.argv[2:])
+    else:
+        sys.exit(main())
