@@ -6,23 +6,16 @@ import numpy as np
 import pytest
 
 from bnstudy.config.load import load_config
-from bnstudy.run_folder.log import write_metrics, write_text_atomic
-
-
-@pytest.fixture(autouse=True, scope="session")
-def plain():
-    """Skip XLA, which takes seconds a network, but in tests marked `compiled` and in processes."""
-    from bnstudy import xla  # here: the process that only hands out tests needs no TensorFlow
-
-    compiled, xla.compiled = xla.compiled, lambda function: function()
-    return compiled
+from bnstudy.run_folder.files import write_text_atomic
+from bnstudy.run_folder.log import EpochMetrics, write_metrics
 
 
 @pytest.fixture(autouse=True)
-def compiled(request, plain, monkeypatch):
-    """Use XLA after all."""
-    if request.node.get_closest_marker("compiled"):
-        monkeypatch.setattr("bnstudy.backend.xla.compiled", plain)
+def xla_only_where_marked(request, monkeypatch):
+    """Skip XLA, which takes seconds a network, but in tests marked `compiled` and in processes."""
+    from bnstudy.backend import xla  # here: the process that only hands out tests needs no TensorFlow
+
+    monkeypatch.setattr(xla, "enabled", request.node.get_closest_marker("compiled") is not None)
 
 
 @pytest.fixture
@@ -49,18 +42,17 @@ def make_run(tmp_path):
         folder.mkdir(parents=True)
         random = np.random.default_rng(sum(map(ord, str(name))))
         rows = [
-            {
-                "epoch": epoch,
-                "learning_rate": 3e-4,
-                "images": 100_000 * epoch,
-                "train_cost": 1.5 / epoch + 0.1 * random.random(),
-                "train_accuracy": 1 - 0.5 / epoch - 0.1 * random.random(),
-                "test_cost": 1.0 / epoch + 0.1 * random.random(),
-                "test_accuracy": 1 - 0.6 / epoch - 0.1 * random.random(),
-                "train_seconds": 10.0,
-                "test_seconds": 1.0,
-            }
-            | (change or {})
+            EpochMetrics(
+                epoch=epoch,
+                learning_rate=3e-4,
+                images=100_000 * epoch,
+                train_cost=1.5 / epoch + 0.1 * random.random(),
+                train_accuracy=1 - 0.5 / epoch - 0.1 * random.random(),
+                test_cost=1.0 / epoch + 0.1 * random.random(),
+                test_accuracy=1 - 0.6 / epoch - 0.1 * random.random(),
+                train_seconds=10.0,
+                test_seconds=1.0,
+            )._replace(**(change or {}))
             for epoch in range(1, (epochs or config.training.epochs) + 1)
         ]
         write_text_atomic(folder / "config.yaml", config.to_yaml())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bnstudy
-from bnstudy.bench import tables as bench_report
+from bnstudy.bench import tables as tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/*.md")]
@@ -35,7 +35,7 @@ def test_the_pages_show_the_published_figures(runs, rows, page):
 @pytest.mark.parametrize("name", ["full_width", "lite"])
 def test_the_page_on_speed_shows_the_published_benchmarks(name):
     figures = json.loads((ROOT / "logs/published/bench" / f"{name}.json").read_text())
-    _, *tables = bench_report.lines(figures)
+    _, *tables = tables.lines(figures)
     assert "\n".join(tables) in (ROOT / "docs/performance.md").read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from helpers import config, random
 import bnstudy
 from bnstudy.backend import bfloat16
 from bnstudy.runner import run as runner
-from bnstudy.run_folder.environment import cpu_has_bfloat16
+from bnstudy.backend.cpu import has_bfloat16 as cpu_has_bfloat16
 from bnstudy.model.layers import Conv2D
 from bnstudy.model.all_cnn import Model
 from bnstudy.runner.steps import GRADIENTS

@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 from helpers import config
 
-from bnstudy.bench import measure as bench
-from bnstudy.bench import cases as bench_cases
-from bnstudy.bench import tables as bench_report
+from bnstudy.bench import measure
+from bnstudy.bench import cases as cases
+from bnstudy.bench import tables as tables
 from bnstudy.bench.measure import Contender
 from bnstudy.cli.main import main
-from bnstudy.data import load_dataset
-from bnstudy.runner.steps import start_sums
+from bnstudy.data.dataset import load_dataset
+from bnstudy.runner.steps import make_sums
 from bnstudy.runner.training import Training
 
 TINY = ["--preset", "quick", "--set", "model.width=0.05", "--set", "training.batch_size=10"]
@@ -25,12 +25,12 @@ def test_the_operations_are_counted_as_by_hand():
     multiply_adds = at_32 + at_16 + at_8
     assert round(multiply_adds / 1e6) == 536
     first = 32**2 * 9 * 3 * 96  # its images need no gradient
-    assert bench_cases.training_flops(1.0) == 2 * (3 * multiply_adds - first)
+    assert cases.training_flops(1.0) == 2 * (3 * multiply_adds - first)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_convolutions_alone_are_those_of_a_step(precision):
-    run = bench_cases.convolutions_alone(config(training__precision=precision), images=2)
+    run = cases.convolutions_alone(config(training__precision=precision), images=2)
     assert len(run()) == 9 + 9 + 8
     kinds = [op.type for op in run.get_concrete_function().graph.get_operations()]
     assert kinds.count("Conv2D") == kinds.count("Conv2DBackpropFilter") == 9
@@ -38,7 +38,7 @@ def test_the_convolutions_alone_are_those_of_a_step(precision):
 
 
 def test_the_first_step_and_those_whose_batches_stood_ready_do_not_count():
-    assert bench_cases.intervals([5.0, 6.0, 8.0, 11.0, 15.0]) == [3.0, 4.0]
+    assert cases.intervals([5.0, 6.0, 8.0, 11.0, 15.0]) == [3.0, 4.0]
 
 
 def test_ratios_are_taken_within_a_round():
@@ -56,7 +56,7 @@ def test_figures_come_from_times_as_documented():
     ours.rounds = [{"training": [0.4, 0.4, 0.6, 0.8]} | {k: [v] * 3 for k, v in parts.items()}] * 2
     theirs = Contender("Keras fit", "float32", config(), peer=True)
     theirs.rounds = [{"training": [0.6]}, {"training": [1.0]}]
-    row = bench_report._row(ours, flops=2_000_000)
+    row = tables._row(ours, flops=2_000_000)
     assert row["training_ms"] == pytest.approx(500)
     assert row["training_spread"] == pytest.approx((0.75 - 0.4) / 2 / 0.5)  # quartiles of eight
     assert row["images_per_second"] == pytest.approx(100)
@@ -65,7 +65,7 @@ def test_figures_come_from_times_as_documented():
     assert row["backward_ms"] == pytest.approx(200)
     assert row["share_of_convolutions"] == pytest.approx([0.9] * 3)
     assert row["epoch_against_steps"] == pytest.approx([0.8] * 3)
-    ((name, ratio),) = bench_report._ratios([ours, theirs])
+    ((name, ratio),) = tables._ratios([ours, theirs])
     assert name == "case c float32 / Keras fit float32"
     assert ratio == pytest.approx([1.6, 1.2, 2.0])
 
@@ -76,11 +76,11 @@ def test_the_command_prints_json_and_its_table(capsys):
     figures = json.loads(capsys.readouterr().out)
     _, row = figures["rows"]
     assert (row["name"], row["precision"]) == ("case c", "bfloat16")
-    assert figures["network"]["flops_per_image"] == bench_cases.training_flops(0.05)
+    assert figures["network"]["flops_per_image"] == cases.training_flops(0.05)
     assert row["images_per_second"] == pytest.approx(10_000 / row["training_ms"])
     assert all(row[f"{part}_ms"] > 0 for part in ("forward", "update", "step", "convolutions"))
     assert row["peak_mb"] > 100
-    table = "\n".join(bench_report.lines(figures))
+    table = "\n".join(tables.lines(figures))
     assert "| case c, autodiff | bfloat16  |" in table
     assert "| case c bfloat16 / case c, autodiff bfloat16 | " in table
 
@@ -111,7 +111,7 @@ def test_plain_tensorflow_trains_the_network_of_case_b():
     for images, labels in ours.batches.epoch(0):
         for name, w in ours.model.parameters.items():
             peer.parameters[name].assign(w)
-        cost = float(ours.train_step(images, labels, rate, start_sums()).cost) / len(labels)
+        cost = float(ours.train_step(images, labels, rate, make_sums()).cost) / len(labels)
         assert float(peer.step(images, labels)) == pytest.approx(cost, rel=1e-5)
 
 

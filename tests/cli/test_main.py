@@ -134,7 +134,7 @@ def test_the_public_names():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_output_is_no_error():
-    script = "from bnstudy.output import say; say('x'); say('y')"
+    script = "from bnstudy.output import echo; echo('x'); echo('y')"
     with open("/dev/full", "w") as full:
         ended = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE)
     assert (ended.returncode, ended.stderr) == (0, b"")

@@ -13,7 +13,9 @@ from config_helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnstudy.config.load import GROUPS, KEYS, Config, configs_dir, differences, load_config
+from bnstudy.config.load import differences, load_config
+from bnstudy.config.schema import GROUPS, KEYS, Config
+from bnstudy.config.yaml_reader import configs_dir
 from bnstudy.config.schema import flatten
 
 BASE = configs_dir() / "base.yaml"
@@ -231,7 +233,7 @@ def test_differences_leave_out_where_the_images_lie():
 
 def test_loading_imports_nothing_heavy():
     code = (
-        "import sys, bnstudy.config as c; c.load_config('c', ['quick'])\n"
+        "import sys, bnstudy.config.load as c; c.load_config('c', ['quick'])\n"
         "print(sorted({'tensorflow', 'keras', 'numpy', 'matplotlib'} & set(sys.modules)))"
     )
     path = os.pathsep.join(sys.path)

@@ -9,7 +9,8 @@ from config_helpers import refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bnstudy.config.load import GROUPS, KEYS, Config, load_config, parse_set
+from bnstudy.config.load import load_config, parse_set
+from bnstudy.config.schema import GROUPS, KEYS, Config
 from bnstudy.errors import UserError
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from helpers import config
 
-from bnstudy.data import Dataset
+from bnstudy.data.dataset import Dataset
 from bnstudy.data.batches import (
     TrainingBatches,
     augment,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnstudy.data import Dataset, cifar10, class_balanced_part, digits, load_dataset
+from bnstudy.data import cifar10, digits
+from bnstudy.data.dataset import Dataset, balanced_subset, load_dataset
 from bnstudy.errors import UserError
 
 
@@ -87,7 +88,7 @@ def test_part_is_balanced_ordered_and_nested(labels, data):
     labels = np.array(labels)
     images = np.arange(len(labels))  # stand for themselves
     limit = data.draw(st.integers(1, len(labels)))
-    part, part_labels = class_balanced_part(images, labels, limit)
+    part, part_labels = balanced_subset(images, labels, limit)
     assert len(part) == limit
     assert (np.diff(part) > 0).all()
     np.testing.assert_array_equal(part_labels, labels[part])
@@ -97,21 +98,21 @@ def test_part_is_balanced_ordered_and_nested(labels, data):
         np.testing.assert_array_equal(part[part_labels == label], first)
         assert counts[label] >= min(available[label], counts.max() - 1)
     if limit > 1:
-        assert set(class_balanced_part(images, labels, limit - 1)[0]) < set(part)
+        assert set(balanced_subset(images, labels, limit - 1)[0]) < set(part)
 
 
 def test_part_by_example():
     labels = np.array([1, 1, 1, 0, 2, 0, 2])
     images = np.arange(7) * 10
-    assert class_balanced_part(images, labels, 4)[0].tolist() == [0, 30, 40, 50]
-    assert class_balanced_part(images, labels, 7)[0].tolist() == images.tolist()
-    assert class_balanced_part(images, labels, None)[0] is images
+    assert balanced_subset(images, labels, 4)[0].tolist() == [0, 30, 40, 50]
+    assert balanced_subset(images, labels, 7)[0].tolist() == images.tolist()
+    assert balanced_subset(images, labels, None)[0] is images
 
 
 @pytest.mark.parametrize("limit", [0, -1, 8])
 def test_impossible_limit(limit):
     with pytest.raises(UserError, match=rf"data\.test_limit is {limit}, must be 1 to 7"):
-        class_balanced_part(np.zeros(7), np.zeros(7, np.int64), limit, key="data.test_limit")
+        balanced_subset(np.zeros(7), np.zeros(7, np.int64), limit, key="data.test_limit")
 
 
 def config(**changes):

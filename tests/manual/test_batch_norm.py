@@ -172,7 +172,7 @@ def test_bfloat16_is_normalized_in_float32():
 @pytest.mark.parametrize("momentum", [0.9, 0.5])
 def test_equals_the_framework_over_many_batches(momentum):
     """Training, inference, gradients and moving statistics, batch after batch."""
-    layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=EPSILON, dtype="float64")
+    layer = keras.batch_norm_layers.BatchNormalization(momentum=momentum, epsilon=EPSILON, dtype="float64")
     layer.build([None, *SHAPE[1:]])
     _, gamma, beta, dy = data((0, 1, 2))
     layer.gamma.assign(gamma)

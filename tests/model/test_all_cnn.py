@@ -88,7 +88,7 @@ def test_compiled_by_xla_the_precisions_that_train_compute_the_same(
 
 
 def test_what_stands_between_two_convolutions_is_one_block():
-    blocks = [layer.name for layer in layers.fuse(build_layers(config(), tf.float32))]
+    blocks = [layer.name for layer in fusion.fuse(build_layers(config(), tf.float32))]
     assert blocks == [
         *("conv1", "elu1", "conv2", "elu2", "conv3", "elu3+bn3+pool3"),
         *("conv4", "elu4", "conv5", "elu5", "conv6", "elu6+bn6+pool6"),

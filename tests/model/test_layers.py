@@ -10,7 +10,7 @@ from bnstudy.manual import network
 
 IMAGE = (3, 4, 5)  # H, W, C
 AXES = {"channel": (0, 1, 2), "activation": (0,)}
-KINDS = [layers.BatchNorm, layers.KerasBatchNorm]
+KINDS = [batch_norm_layers.BatchNorm, batch_norm_layers.KerasBatchNorm]
 
 
 def make(kind, axes="channel", **options):
@@ -105,11 +105,11 @@ def test_training_uses_the_batch_and_inference_what_is_remembered(kind):
 
 def test_debias_makes_the_first_inference_exact():
     """After one step the corrected moving averages are that batch's own statistics."""
-    layer = make(layers.BatchNorm, momentum=0.99, debias=True, moving_variance_init=0.3)
+    layer = make(batch_norm_layers.BatchNorm, momentum=0.99, debias=True, moving_variance_init=0.3)
     trained, _ = layer.forward(images(2), True)
     inferred, _ = layer.forward(images(2), False)
     np.testing.assert_allclose(inferred, trained, rtol=1e-8, atol=1e-9)
-    biased = make(layers.BatchNorm, momentum=0.99)
+    biased = make(batch_norm_layers.BatchNorm, momentum=0.99)
     biased.forward(images(2), True)
     assert np.abs(biased.forward(images(2), False)[0] - trained).max() > 1
 
@@ -143,13 +143,13 @@ def test_fused_layers_compute_what_they_compute_one_by_one(axes):
 
     def stack():
         options = config(bn__debias=True, bn__momentum=0.7, bn__epsilon=0.01).bn
-        norm = layers.BatchNorm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
+        norm = batch_norm_layers.BatchNorm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
         norm.gamma.assign(random(*norm.gamma.shape, shift=2))
         norm.beta.assign(random(*norm.beta.shape, seed=1))
         return [layers.ELU("elu"), norm, layers.AveragePool("pool")]
 
     plain, parts = stack(), stack()
-    fused = layers.Fused(parts)
+    fused = fusion.FusedLayers(parts)
     shapes = [tf.TensorSpec([None, *shape], tf.float64) for shape in ((4, 6, 5), (2, 3, 5))]
 
     @tf.function(input_signature=[*shapes, tf.TensorSpec([], tf.bool)], autograph=False)
@@ -189,7 +189,7 @@ def test_a_cache_holds_what_the_layer_was(kind, training):
 def test_a_constant_channel_has_no_negative_variance_after_correction():
     """In float32 the corrected variance of a constant is a rounding error of either sign."""
     options = config(bn__debias=True, bn__epsilon=1e-8, bn__momentum=0.99).bn
-    layer = layers.BatchNorm("bn", IMAGE, (0, 1, 2), options, tf.float32)
+    layer = batch_norm_layers.BatchNorm("bn", IMAGE, (0, 1, 2), options, tf.float32)
     for _ in range(40):
         layer.forward(tf.ones([4, *IMAGE]), True)
         y, _ = layer.forward(tf.ones([4, *IMAGE]) + 1e-6, False)
@@ -198,7 +198,7 @@ def test_a_constant_channel_has_no_negative_variance_after_correction():
 
 def test_statistics_under_bfloat16_are_taken_in_float32():
     """Around 1000, bfloat16 numbers are 4 apart: a mean kept so would be off by up to 2."""
-    layer = layers.BatchNorm("bn", IMAGE, (0, 1, 2), config(bn__momentum=0.0).bn, tf.float32)
+    layer = batch_norm_layers.BatchNorm("bn", IMAGE, (0, 1, 2), config(bn__momentum=0.0).bn, tf.float32)
     x = tf.cast(1000 + 30 * tf.cast(images(0), tf.float32), tf.bfloat16)
     y, _ = layer.forward(x, True)
     exact = tf.cast(x, tf.float64).numpy()

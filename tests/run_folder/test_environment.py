@@ -10,7 +10,7 @@ import pytest
 
 import bnstudy
 from bnstudy.run_folder.environment import _git, environment
-from bnstudy.run_folder.log import write_json
+from bnstudy.run_folder.files import write_json
 
 
 def test_environment_says_where_and_how(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bnstudy.run_folder.log import write_bytes_atomic, write_text_atomic
+from bnstudy.run_folder.files import write_bytes_atomic, write_text_atomic
 
 
 def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):

@@ -216,6 +216,6 @@ def test_a_damaged_result(folder, text):
 
 
 def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():
-    code = "import sys, bnstudy.run_log; print({'tensorflow', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, bnstudy.run_folder.log; print({'tensorflow', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

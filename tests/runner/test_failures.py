@@ -183,7 +183,7 @@ def test_a_real_write_that_fails_leaves_the_old_file(tmp_path):
     """With the size of files limited, as on a full disk, the write itself breaks off."""
     script = """
 import resource, sys, signal
-from bnstudy.run_folder.log import write_bytes_atomic
+from bnstudy.run_folder.files import write_bytes_atomic
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

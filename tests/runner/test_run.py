@@ -12,11 +12,11 @@ import bnstudy
 from bnstudy.run_folder import checkpoint
 from bnstudy.runner import run as runner
 from bnstudy.runner import training as training_module
-from bnstudy.data import load_dataset
-from bnstudy.data.batches import standardizers
+from bnstudy.data.dataset import load_dataset
+from bnstudy.data.standardize import standardizers
 from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
-from bnstudy.runner.progress import Progress
+from bnstudy.runner.progress import ProgressBar
 from bnstudy.runner.training import Training
 
 SMALL = {
@@ -90,7 +90,7 @@ def test_training_figures_are_means_over_images_not_over_batches():
         return step(images, labels, rate, sums)
 
     training.train_step = spy
-    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
     row = training.finish_epoch(after_batch=lambda: None)
     costs, correct, counts = np.array(seen).T
     assert list(counts) == [20] * 5 + [6]
@@ -119,9 +119,9 @@ def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
     assert ("conv1/w/v_max" in optimizer.state) == (case == "c")
     rates, step = [], training.train_step
     training.train_step = lambda x, y, rate, sums: rates.append(rate) or step(x, y, rate, sums)
-    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
     row = training.finish_epoch(after_batch=lambda: None)
-    training.train_epoch(Progress(2, 106), after_step=lambda: None)
+    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
     assert rates == [3e-4] * 6 + [3e-4 / 1.001] * 6
     assert row["learning_rate"] == 3e-4
 
