@@ -1,8 +1,8 @@
 """Print the table of the three cases and draw their figure, from the published run folders.
 
-    python experiments/three_cases/report.py [FOLDER]      logs/published/lite unless given
+    python experiments/three_cases/report.py [FOLDER]      default: logs/published/lite
 
-The figures are those of the last epoch: the mean over the seeds, and the range from the smallest to
+The metrics are those of the last epoch: the mean over the seeds, and the range from the smallest to
 the largest.
 """
 
