@@ -1,5 +1,6 @@
-"""Fixtures of several tests: a configuration file, a run folder."""
+"""Fixtures of several tests: XLA where it is asked for, a configuration file, a run folder."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,18 @@ from bnstudy.config.load import load_config
 from bnstudy.run_folder.files import write_text_atomic
 from bnstudy.run_folder.log import EpochMetrics, write_metrics
 
+# XLA takes seconds a network. Here already: processes inherit it, and fixtures of modules run first.
+os.environ["BNSTUDY_XLA"] = "0"
+
 
 @pytest.fixture(autouse=True)
 def xla_only_where_marked(request, monkeypatch):
-    """Skip XLA, which takes seconds a network, but in tests marked `compiled` and in processes."""
-    from bnstudy.backend import xla  # here: the process that only hands out tests needs no TensorFlow
+    """Compile with XLA in tests marked `compiled`, and in the processes that they start."""
+    if request.node.get_closest_marker("compiled"):
+        from bnstudy.backend import xla  # here: a process that only hands out tests needs none
 
-    monkeypatch.setattr(xla, "enabled", request.node.get_closest_marker("compiled") is not None)
+        monkeypatch.setattr(xla, "enabled", True)
+        monkeypatch.setenv("BNSTUDY_XLA", "1")
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def write_config(tmp_path, monkeypatch):
 
 @pytest.fixture
 def make_run(tmp_path):
-    """Write a run folder with random figures and return it."""
+    """Write a run folder with random metrics and return it."""
 
     def make(name, epochs=None, change=None, **arguments):
         config = load_config(**arguments)

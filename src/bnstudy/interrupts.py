@@ -29,7 +29,7 @@ class StopRequest:
         return self._asked
 
     def handle(self, signum: int, frame: object) -> None:
-        """Note the first request; interrupt at the second, since the files are intact anyway."""
+        """Note the first request; raise KeyboardInterrupt at the second: the files are intact."""
         first, now = not self._asked, time.monotonic()
         self._asked = True  # a plain flag: a lock could be held by what the signal interrupts
         if first:
@@ -45,7 +45,9 @@ class StopRequest:
 def graceful_stop(forward_signal: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
     """Turn both signals into a request, and restore the old handlers afterwards.
 
-    Outside of the main thread, where Python has no signals, nothing is ever requested.
+    Outside of the main thread, where Python has no signals, nothing is ever requested. A handler
+    that was not installed by Python (another language that embeds it) stays, as it could not be
+    restored.
 
     Args:
         forward_signal: called at every request, for processes that must hear of it too.
@@ -56,9 +58,10 @@ def graceful_stop(forward_signal: Callable[[], None] = lambda: None) -> Iterator
         yield request
         return
     signals = (signal.SIGINT, signal.SIGTERM)
-    old = [signal.signal(number, request.handle) for number in signals]
+    ours = [number for number in signals if signal.getsignal(number) is not None]
+    old = [signal.signal(number, request.handle) for number in ours]
     try:
         yield request
     finally:
-        for number, handler in zip(signals, old, strict=True):
+        for number, handler in zip(ours, old, strict=True):
             signal.signal(number, handler)

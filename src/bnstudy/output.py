@@ -14,7 +14,20 @@ def echo(line: str, stream: TextIO | None = None) -> None:
 
     """
     stream = stream or sys.stdout
+    if stream is None or stream.closed:  # a program without a console has none
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        print(line, file=stream, flush=True)
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
     except OSError:  # a closed pipe, a full disk: else every later line, and the exit, would fail
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    try:
+        descriptor = stream.fileno()
+    except OSError:  # it is not a file: a notebook's, for example
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -32,6 +32,7 @@ from bnstudy.config.yaml_reader import read_yaml, show
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, graceful_stop
 from bnstudy.output import echo
+from bnstudy.paths import user_path
 from bnstudy.run_folder.folder import finished_result
 from bnstudy.run_folder.log import read_metrics
 from bnstudy.run_folder.name import run_name
@@ -63,15 +64,16 @@ def load_plan(path: str | Path) -> list[Run]:
         UserError: the plan is wrong, or one of its configurations is; names the run.
 
     """
-    path = Path(path)
+    path = user_path(path, "path", "the path of a plan")
     plan = read_yaml(path)
     if unknown := [key for key in plan if key not in PLAN_KEYS]:
         raise UserError(f"{path}: unknown key {unknown[0]!r}; a plan has {', '.join(PLAN_KEYS)}")
     out = plan.get("out", "logs")
     if not isinstance(out, str) or not out:
         raise UserError(f"{path}: out: must be a folder, got {show(out)}")
+    out = user_path(out, f"{path}: out:", "a folder")
     runs = [
-        _make_run(entry, Path(out), path, number)
+        _make_run(entry, out, path, number)
         for number, entry in enumerate(_entries(plan, path), start=1)
     ]
     if not runs:
@@ -114,7 +116,7 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
         if not isinstance(file, str | None):
             raise UserError(f"config: must be a file, got {show(file)}")
         if file is not None:
-            file = path.parent / file
+            file = path.parent / user_path(file, "config:", "a file")
         config = load_config(case, presets, file, keys)
         if config.case is None:
             raise UserError("which case? say case: a, b or c")
@@ -152,7 +154,8 @@ def _flow(value: Any) -> str:
 def run_plan(runs: list[Run], jobs: int) -> int:
     """Run what is not finished, `jobs` at a time, and show how it goes.
 
-    SIGINT and SIGTERM are handed on once to every run, which saves and stops.
+    SIGINT and SIGTERM are forwarded to every run, which saves and stops; a second one stops the
+    runs immediately.
 
     Args:
         runs: from `load_plan`.
@@ -163,6 +166,7 @@ def run_plan(runs: list[Run], jobs: int) -> int:
 
     Raises:
         Interrupted: the sweep was asked to stop, and every run has saved its state.
+        KeyboardInterrupt: it was asked twice; the last checkpoint of every run is intact.
 
     """
     processes: set[subprocess.Popen] = set()
@@ -177,13 +181,13 @@ def run_plan(runs: list[Run], jobs: int) -> int:
                 future.result()
         echo(table(runs))
         if stop:
-            raise Interrupted("the sweep was stopped, and what the runs saved is whole")
+            raise Interrupted("the sweep was stopped; the last checkpoint of every run is intact")
     codes = {run.exit_code for run in runs if run.state == "failed"}
     return 0 if not codes else 2 if codes == {2} else 1
 
 
 def _update_state(run: Run) -> None:
-    """Find out whether a run has finished already."""
+    """Mark a run that has finished already, or whose folder cannot be used."""
     try:
         if finished_result(run.folder, run.config) is not None:
             run.state = "finished"
@@ -192,7 +196,7 @@ def _update_state(run: Run) -> None:
 
 
 def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> None:
-    """Run one process, and pass on what it prints under the name of its folder."""
+    """Run one process, and print its lines after the name of its folder."""
     if stop:
         return
     # -P: the module is the installed one, whatever lies in the current folder.
@@ -228,7 +232,7 @@ def _forward_signal(processes: set[subprocess.Popen]) -> None:
 
 
 def table(runs: list[Run]) -> str:
-    """Show the state of every run in a table."""
+    """Return the state of every run as a table."""
     width = max(len(run.folder.name) for run in runs)
     lines = [f"{'run':<{width}}  state        epochs  test accuracy"]
     for run in runs:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from bnstudy.config.load import parse_set
+from bnstudy.errors import UserError
+from bnstudy.paths import user_path
 
 
 def add_set_and_data(parser: argparse.ArgumentParser) -> None:
@@ -37,4 +39,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 def path(text: str) -> Path:
     """Return the path of an argument; ~ is the home folder, also where the shell leaves it."""
-    return Path(text).expanduser()
+    try:
+        return user_path(text, "the path", "a file or a folder")
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -10,6 +10,7 @@ import bnstudy
 from bnstudy.cli import bench, data, plot, run, sweep
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted
+from bnstudy.output import echo
 
 COMMANDS = (run, plot, sweep, bench, data)  # each has add_parser(commands)
 
@@ -50,18 +51,18 @@ def main(argv: list[str] | None = None) -> int:
         options = make_parser().parse_args(argv)
         return options.function(options)
     except UserError as error:
-        print(f"bnstudy: {error}", file=sys.stderr)
+        echo(f"bnstudy: {error}", sys.stderr)
         return 2
     except Interrupted as stopped:
-        print(f"bnstudy: {stopped}; the same command continues", file=sys.stderr)
+        echo(f"bnstudy: {stopped}; the same command continues", sys.stderr)
         return EXIT_CODE
     except KeyboardInterrupt as interrupt:
         why = one_line(interrupt) if interrupt.args else "interrupted"
-        print(f"bnstudy: {why}; the same command starts or continues", file=sys.stderr)
+        echo(f"bnstudy: {why}; the same command starts again or continues", sys.stderr)
         return EXIT_CODE
     except OSError as error:
-        what = error.strerror or error
-        print(f"bnstudy: {one_line(f'{error.filename}: {what}')}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        echo(f"bnstudy: {one_line(f'{where}{error.strerror or error}')}", sys.stderr)
         return 2
 
 

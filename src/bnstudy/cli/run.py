@@ -31,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
     from bnstudy.run_folder.folder import finished_result  # NumPy: not for a wrong argument
 
     folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
-    already = not options.fresh and finished_result(folder, config) is not None
-    result = bnstudy.run(config, folder, fresh=options.fresh)
+    finished = None if options.fresh else finished_result(folder, config)
+    result = finished or bnstudy.run(config, folder, fresh=options.fresh)
     echo(
-        f"{folder}: {'already finished, ' if already else ''}test accuracy "
+        f"{folder}: {'already finished, ' if finished else ''}test accuracy "
         f"{result['test_accuracy']:.4f} in epoch {result['epochs']}; see {folder / 'test.png'}"
     )
     return 0

@@ -24,6 +24,7 @@ from bnstudy.config.yaml_reader import (
     show,
     user_error,
 )
+from bnstudy.paths import as_list, user_path
 
 
 class _Overlay(NamedTuple):
@@ -47,12 +48,17 @@ def load_config(
     does, stands on cases/c.yaml, which is then beneath the presets as always.
     Raises UserError, one line: what is wrong, where, what would be right.
     """
-    presets = [presets] if isinstance(presets, str) else presets or ()
+    presets = as_list(() if presets is None else presets, "presets", "names of presets")
+    if not isinstance(overrides, Mapping | None):
+        raise user_error(
+            f"overrides is of type {type(overrides).__name__}, must map keys to values, such as "
+            '{"training.epochs": 2}'
+        )
     overlays = _chain(configs_dir() / "base.yaml")
     for preset in presets:
         overlays += _chain(_shipped("preset", preset))
     if file is not None:
-        overlays += _chain(Path(file))
+        overlays += _chain(user_path(file, "file", "the path of a configuration file"))
     overlays += [_Overlay("--set", {str(key): value}) for key, value in (overrides or {}).items()]
     case = _only_case(case, overlays)
     if case is not None:
@@ -216,6 +222,8 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """NumPy numbers, paths and the like as Python's own types; what else there is, as it is."""
+    if getattr(value, "shape", None) == ():  # NumPy's booleans, scalars and arrays of one number
+        value = value.item() if hasattr(value, "item") else value
     match value:
         case bool():
             return value

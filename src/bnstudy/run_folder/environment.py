@@ -81,6 +81,8 @@ def _command_line(argv: list[str]) -> str:
     if not argv:
         return ""
     program = Path(argv[0])
+    if program.stem.endswith("kernel_launcher"):  # a notebook's; its arguments say nothing
+        return program.stem
     ours = program.stem == "bnstudy" or program.parts[-2:] == ("bnstudy", "__main__.py")
     return shlex.join(["bnstudy" if ours else program.name, *argv[1:]])
 

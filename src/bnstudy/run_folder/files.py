@@ -8,17 +8,14 @@ from typing import Any
 
 from bnstudy.errors import UserError, one_line
 
-# Finder, Explorer, KDE, Jupyter, rsync'ed or synchronized folders.
+# In lower case: of Finder and archives, Explorer, KDE, Jupyter, trash cans, synchronized folders.
 _CLUTTER = {
-    ".DS_Store",
-    ".directory",
-    ".dropbox",
-    ".ipynb_checkpoints",
-    ".localized",
-    "Thumbs.db",
-    "__MACOSX",
-    "desktop.ini",
+    *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".spotlight-v100", ".trashes"),
+    *(".temporaryitems", ".apdisk", "icon\r", "__macosx"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+    *(".directory", "lost+found", ".ipynb_checkpoints", ".dropbox", ".stfolder", ".gitkeep"),
 }
+_CLUTTER_STARTS = ("._", ".nfs", ".~lock.", "~$", ".trash-", ".syncthing.", ".fuse_hidden")
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as write_bytes_atomic names them
 
 
@@ -29,8 +26,8 @@ def is_temporary(path: Path) -> bool:
 
 def is_clutter(path: Path) -> bool:
     """Return whether other programs leave such a file in any folder, so that it means nothing."""
-    name = path.name
-    return name in _CLUTTER or name.startswith(("._", ".nfs", ".~lock.", "~$"))
+    name = path.name.lower()
+    return name in _CLUTTER or name.startswith(_CLUTTER_STARTS)
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:
@@ -40,11 +37,19 @@ def write_json(path: str | Path, value: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object, or None where there is no such file; UserError if it is damaged."""
+    """Read a JSON object, or None where there is no such file.
+
+    Args:
+        path: of the file; it may have a byte-order mark.
+
+    Raises:
+        UserError: it is damaged.
+
+    """
     if not path.exists():
         return None
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is not JSON ({one_line(error)})") from None
     if not isinstance(value, dict):

@@ -113,6 +113,8 @@ def _read_holder(note: Path) -> str:
 
 def _refuse_other_files(folder: Path) -> None:
     """Refuse a folder that holds files but no run."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is a file; name a new folder with --out")
     paths = folder.iterdir()
     names = {p.name for p in paths if not files.is_temporary(p) and not files.is_clutter(p)}
     if (folder / "config.yaml").exists() and not (folder / "config.yaml").is_file():

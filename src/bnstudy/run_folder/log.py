@@ -18,7 +18,8 @@ import numpy as np
 
 from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
+from bnstudy.paths import user_path
 from bnstudy.run_folder.files import read_json, write_text_atomic
 
 
@@ -71,7 +72,7 @@ def load_log(run_folder: str | Path) -> RunLog:
         UserError: it is not a run folder, or one of its files is damaged.
 
     """
-    folder = Path(run_folder).expanduser()
+    folder = user_path(run_folder, "run_folder", "the path of a run folder")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give a run folder such as logs/case-c_seed-0")
     for name in ("config.yaml", "metrics.csv"):
@@ -150,7 +151,9 @@ def result_from(rows: Sequence[EpochMetrics], config: Config, parameters: int) -
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """Read metrics.csv, also one that a spreadsheet has saved (a byte-order mark, CRLF).
+    """Read metrics.csv, also one that a spreadsheet has saved with commas.
+
+    It may have a byte-order mark, CRLF, empty lines, and empty cells to the right of the columns.
 
     Args:
         path: of the file.
@@ -160,16 +163,29 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
 
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+        text = path.read_bytes().decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        lines = [(reader.line_num, _without_empty_end(line)) for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is damaged: it is not CSV text ({error})") from None
-    if not lines or tuple(lines[0]) != COLUMNS:
-        raise UserError(f"{path}, line 1: the header must be {','.join(COLUMNS)}")
+        raise UserError(
+            f"{path} is damaged: it is not CSV in UTF-8 ({one_line(error)}); restore it, or save "
+            'it from a spreadsheet as "CSV UTF-8" with commas'
+        ) from None
+    (_, header), *rows = [(number, line) for number, line in lines if line] or [(1, [])]
+    if tuple(header) != COLUMNS:
+        hint = ", with commas between the columns" if len(header) == 1 else ""
+        raise UserError(f"{path}, line 1: the header must be {','.join(COLUMNS)}{hint}")
     return [
-        _read_row(line, epoch, f"{path}, line {epoch + 1}")
-        for epoch, line in enumerate(lines[1:], start=1)
+        _read_row(line, epoch, f"{path}, line {number}")
+        for epoch, (number, line) in enumerate(rows, start=1)
     ]
+
+
+def _without_empty_end(line: list[str]) -> list[str]:
+    """Drop the empty cells at the end of a line, which spreadsheets add."""
+    while line and not line[-1].strip():
+        line = line[:-1]
+    return line
 
 
 def _read_row(line: list[str], epoch: int, where: str) -> EpochMetrics:

@@ -46,7 +46,7 @@ def record_run(folder: Path, command: Sequence[str], first_step: int) -> Iterato
     try:
         yield
         outcome = "finished"
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):  # asked to stop, once or twice
         outcome = "interrupted"
         raise
     finally:

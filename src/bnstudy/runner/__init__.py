@@ -3,7 +3,6 @@
 Imports `model`, `data`, `run_folder`, `plots` and what is below them.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
+from bnstudy.paths import user_path
 from bnstudy.run_folder.folder import finished_result
 
 
@@ -36,16 +36,15 @@ def run(
         UserError: the folder is in use or belongs to another configuration, the data cannot be had,
             the cost is not finite, the disk is full, or out of memory.
         Interrupted: the run was asked to stop, and has saved its state.
+        KeyboardInterrupt: it was asked twice; the last checkpoint is intact.
 
     """
     if not isinstance(config, Config):
         raise UserError(
-            f"config is a {type(config).__name__}, must come from bnstudy.load_config, for example "
+            f"config is of type {type(config).__name__}, must come from bnstudy.load_config: "
             'load_config(case="c", presets=["quick"])'
         )
-    if not isinstance(out_dir, str | os.PathLike):
-        raise UserError(f"out_dir is a {type(out_dir).__name__}, must be the path of a run folder")
-    folder = Path(out_dir).expanduser()
+    folder = user_path(out_dir, "out_dir", "the path of a run folder")
     if not fresh and (result := finished_result(folder, config)) is not None:
         return result
     from bnstudy.backend.startup import import_tensorflow

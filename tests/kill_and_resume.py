@@ -11,8 +11,6 @@ for bit.
 Exits with 1 if one does not.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os
@@ -24,8 +22,7 @@ import tempfile
 from pathlib import Path
 
 import bnstudy
-from bnstudy.run_folder import checkpoint
-from bnstudy.run_folder import log as run_log
+from bnstudy.run_folder import checkpoint, files
 
 SMALL = {
     "model.width": 0.1,
@@ -84,15 +81,15 @@ def child(folder: str, case: str, precision: str, gradients: str, moment: str, c
         setattr(module, name, counted)
 
     if moment == "step":
-        training.READ_EVERY = 0  # show every step
-        before(training.Progress, "update")
+        training.SYNC_INTERVAL = 0  # show every step
+        before(training.ProgressBar, "update")
     elif moment == "evaluation":
         before(training.Training, "finish_epoch")
     elif moment == "rename":
         before(os, "replace")
     elif moment in ("checkpoint", "metrics.csv"):
         # Write half of the temporary file, and die before the other half.
-        write, name = run_log.write_bytes_atomic, "step-" if moment == "checkpoint" else moment
+        write, name = files.write_bytes_atomic, "step-" if moment == "checkpoint" else moment
 
         def half(path, data):
             if Path(path).name.startswith(name):
@@ -102,19 +99,19 @@ def child(folder: str, case: str, precision: str, gradients: str, moment: str, c
                 die_when_due()
             write(path, data)
 
-        run_log.write_bytes_atomic = checkpoint.write_bytes_atomic = half
+        files.write_bytes_atomic = checkpoint.write_bytes_atomic = half
     bnstudy.run(small_config(case, precision, gradients), folder)
 
 
-def figures(folder: Path) -> dict[str, list]:
-    """Return metrics.csv without the seconds."""
+def metrics_of(folder: Path) -> dict[str, list]:
+    """Return the columns of metrics.csv but the seconds."""
     metrics = bnstudy.load_log(folder).metrics
     return {name: list(values) for name, values in metrics.items() if "seconds" not in name}
 
 
 def differences(one: Path, other: Path) -> list[str]:
     """Name what differs between two finished runs: columns of the log, arrays of the state."""
-    logs = figures(one), figures(other)
+    logs = metrics_of(one), metrics_of(other)
     names = [name for name in logs[0] if logs[0][name] != logs[1][name]]
     (first, _), (second, _) = (checkpoint.load_newest(f / "checkpoints") for f in (one, other))
     names += sorted(first.keys() ^ second.keys())
