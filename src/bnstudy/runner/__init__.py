@@ -50,6 +50,6 @@ def run(
     from bnstudy.backend.startup import import_tensorflow
 
     import_tensorflow()
-    from bnstudy.runner.run import train_to_the_end
+    from bnstudy.runner.loop import train_to_the_end
 
     return train_to_the_end(config, folder, fresh=fresh, command=list(command) or sys.argv)

@@ -1,4 +1,4 @@
-"""Run one configuration from the start, or from where it stopped, to its last epoch."""
+"""The loop over epochs: train, test, save, from the start or from the last checkpoint."""
 
 import contextlib
 import time
