@@ -1,5 +1,7 @@
 """Compiling parts of a graph: the same values, whatever they are nested in."""
 
+import runpy
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -64,3 +66,24 @@ def test_without_a_graph_it_is_a_plain_call():
     seen = []
     xla.compiled(lambda: seen.append(tf.executing_eagerly()))
     assert seen == [True]
+
+
+def test_switched_off_it_is_a_plain_call_in_a_graph_too(monkeypatch):
+    monkeypatch.setattr(xla, "enabled", False)
+
+    @tf.function
+    def outer(x):
+        return xla.compiled(lambda: tf.exp(x))
+
+    assert float(outer(tf.constant(0.0))) == 1.0
+    operations = outer.get_concrete_function(tf.TensorSpec([])).graph.get_operations()
+    assert not [op for op in operations if "Call" in op.type]
+
+
+@pytest.mark.parametrize(("value", "enabled"), [("0", False), ("1", True), (None, True)])
+def test_the_environment_switches_it_off(monkeypatch, value, enabled):
+    if value is None:
+        monkeypatch.delenv("BNSTUDY_XLA", raising=False)
+    else:
+        monkeypatch.setenv("BNSTUDY_XLA", value)
+    assert runpy.run_path(xla.__file__)["enabled"] is enabled

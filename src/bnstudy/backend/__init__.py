@@ -1,4 +1,4 @@
 """What TensorFlow runs on: its start, XLA, bfloat16, the processor, GPUs.
 
-Imports TensorFlow and `errors`; `cpu` and `startup` do so only when they are asked to.
+May import TensorFlow and `errors`; `cpu` never imports TensorFlow, `startup` only when asked to.
 """

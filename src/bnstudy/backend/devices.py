@@ -1,4 +1,4 @@
-"""What TensorFlow's kernels may do: the same bits every time, and float32 where it says float32."""
+"""Settings of TensorFlow's kernels: deterministic, and float32 in full precision."""
 
 import os
 

@@ -29,9 +29,9 @@ def compiled(function: Callable[[], Any]) -> Any:
     result: Any = None
     inside: dict[int, tf.Tensor] = {}
 
-    # A tf.function returns tensors only, but a result is a nest of tensors and Python values. So the
-    # nest is kept as it was while tracing, and each tensor in it is replaced by the one that the
-    # compiled function returns for it.
+    # A tf.function returns only tensors, but a result is a nest of tensors and Python values. So
+    # the nest is kept as it was while tracing, and each tensor in it is replaced by the one that
+    # the compiled function returns for it.
     @tf.function(jit_compile=True, autograph=False)
     def run() -> list[tf.Tensor]:
         nonlocal result

@@ -1,4 +1,4 @@
-"""How fast this machine trains, compared with what: `bnstudy bench`.
+"""How fast this machine trains, and how that compares: `bnstudy bench`.
 
-Imports `runner` and what is below it; the peers' frameworks only in the peers' own processes.
+May import `runner` and what is below it, and a peer's framework in that peer's own process.
 """

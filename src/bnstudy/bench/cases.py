@@ -1,4 +1,4 @@
-"""The parts of a training step of our cases, and a whole epoch, as `bnstudy bench` times them."""
+"""Benchmarks of our cases: each part of a training step, and a whole epoch."""
 
 import io
 import math
@@ -23,18 +23,17 @@ from bnstudy.runner.progress import ProgressBar
 from bnstudy.runner.steps import GRADIENTS, make_sums
 from bnstudy.runner.training import PRECISIONS, Training
 
-WARMUP_STEPS = (
-    3  # steps of a turn that do not count: the first, and two whose batches stood ready before
-)
+# Steps at the start of a round that do not count: the first, and two whose batches were prefetched.
+WARMUP_STEPS = 3
 
 Times = dict[str, list[float]]  # part of a step -> seconds, one measurement each
 
 
 class CaseBenchmark:
-    """One of our cases, ready to be timed.
+    """The benchmark of one of our cases.
 
     Args:
-        config: with a training set of as many batches as a round has steps.
+        config: its training set has as many batches as a round has steps.
 
     """
 
@@ -45,33 +44,33 @@ class CaseBenchmark:
         model, gradients = training.model, GRADIENTS[config.training.gradients]
 
         @tf.function(autograph=False)
-        def forward(images):
+        def forward(images: tf.Tensor) -> tf.Tensor:
             return model.forward(images, training=True)[0]
 
         @tf.function(autograph=False)
-        def gradients_only(images, labels):
+        def gradients_only(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
             return gradients(model, images, labels)[2]
 
         @tf.function(autograph=False)
-        def update(dparameters, rate):
+        def update(dparameters: list[tf.Tensor], rate: tf.Tensor) -> None:
             training.optimizer.apply(dparameters, rate)
 
         images, labels = self.batch
         rate = tf.constant(training.rate, tf.float64)
-        nothing = [tf.zeros_like(w) for w in model.parameters.values()]
+        zeros = [tf.zeros_like(w) for w in model.parameters.values()]
         last = list(model.parameters.values())[-1]
         convolutions = convolutions_alone(config, int(images.shape[0]))
         self.parts: dict[str, Callable[[], object]] = {
             "step": lambda: float(training.train_step(images, labels, rate, 0, make_sums()).cost),
             "forward": lambda: forward(images).numpy(),
             "gradients": lambda: [dw.numpy() for dw in gradients_only(images, labels)],
-            "update": lambda: (update(nothing, rate), last.numpy()),  # read: a GPU is waited for
+            "update": lambda: (update(zeros, rate), last.numpy()),  # reading waits for a GPU
             "convolutions": lambda: [float(y) for y in convolutions()],
         }
         self.round()  # traces and compiles
 
     def round(self) -> Times:
-        """Time each part as often as a round has steps, in turn, and one short epoch."""
+        """Time each part once per step, in turn, and one short epoch."""
         times: Times = {part: [] for part in self.parts}
         for _ in range(self.training.batches.steps):
             for part, run in self.parts.items():
@@ -82,7 +81,7 @@ class CaseBenchmark:
         return times
 
     def epoch_per_step(self, step: float) -> float:
-        """Time the end of an epoch, and return the seconds of a whole epoch for each of its steps.
+        """Return the seconds of a whole epoch, with its test and checkpoints, per training step.
 
         Args:
             step: seconds between the ends of two steps.
@@ -90,11 +89,11 @@ class CaseBenchmark:
         """
         test, save = time_call(self.test), time_call(self.save)
         every = self.training.config.checkpoint.every_seconds or math.inf
-        # As many test images to a step as in a run, but checkpoints only now and then.
+        # One test per epoch, as in a run, but a checkpoint only every so many seconds.
         return step + test / self.training.batches.steps + save * step / every
 
     def train(self) -> list[float]:
-        """Train an epoch, as a run does: batches made on the way, progress written.
+        """Train for an epoch as a run does: batches made meanwhile, progress written.
 
         Returns:
             The `intervals` between its steps.
@@ -106,7 +105,7 @@ class CaseBenchmark:
         return intervals(ends)
 
     def test(self) -> None:
-        """Test, as a run does at the end of an epoch."""
+        """Evaluate on the test images, as a run does at the end of an epoch."""
         self.training.finish_epoch(after_batch=lambda: None)
 
     def save(self) -> None:
@@ -117,20 +116,20 @@ class CaseBenchmark:
 
 
 def batches_of(config: Config) -> TrainingBatches:
-    """Make the batches that a run would see."""
+    """Return the training batches of a run."""
     dataset = load_dataset(config.data)
     return TrainingBatches(config, dataset, standardizers(dataset, config.data.standardize).train)
 
 
 def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tensor]]:
-    """Make a function that carries out all convolutions of one training step and nothing else.
+    """Return a function that computes all convolutions of one training step and nothing else.
 
-    Forward, and backward with respect to kernels and (but for the first) images, on random numbers
-    in the shapes and the order of the step.
+    The forward pass, then the gradients of the kernels and (except in the first layer) of the
+    images, on random numbers, with the shapes and in the order of a training step.
 
     Args:
-        config: `model.width` and `training.precision` are read.
-        images: in a batch.
+        config: only `model.width` and `training.precision` matter.
+        images: images in a batch.
 
     """
     dtype = PRECISIONS[config.training.precision]
@@ -149,7 +148,8 @@ def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tens
     @tf.function(autograph=False)
     def run() -> list[tf.Tensor]:
         results: list[tf.Tensor] = []
-        caches, done = [], []
+        caches: list[object] = []
+        done: list[tf.Tensor] = []
         for layer, x, _ in cases:
             with tf.control_dependencies(done):
                 y, cache = layer.forward(tf.identity(x), context)
@@ -160,13 +160,13 @@ def convolutions_alone(config: Config, images: int) -> Callable[[], list[tf.Tens
                 dx, (dw,) = layer.backward(tf.identity(dy), cache)
             done = [dw] if layer is cases[0][0] else [dx, dw]
             results += done
-        return [y[0, 0, 0, 0] for y in results]  # or TensorFlow would leave them out
+        return [y[0, 0, 0, 0] for y in results]  # else TensorFlow would prune them
 
     return run
 
 
 def conv_shapes(width: float) -> list[tuple[int, int, int, int]]:
-    """List the convolutions: side of the kernel, side of the image, channels in and out."""
+    """Return for each convolution: side of the kernel, side of the image, channels in and out."""
     side, _, inputs = IMAGE_SHAPE
     shapes = []
     for row in ALL_CNN:
@@ -178,22 +178,22 @@ def conv_shapes(width: float) -> list[tuple[int, int, int, int]]:
 
 
 def training_flops(width: float) -> int:
-    """Count the floating-point operations of the convolutions that train on one image.
+    """Return the floating-point operations of the convolutions when training on one image.
 
-    Two for a multiplication and an addition; forward, the kernels' gradient, the images' gradient
-    (which the first layer does not need).
+    A multiply-add counts as two. Each layer has three convolutions: forward, the gradient of its
+    kernels, and that of its images, which the first layer does not need.
     """
     forward = [2 * (k * s) ** 2 * i * o for k, s, i, o in conv_shapes(width)]
     return 3 * sum(forward) - forward[0]
 
 
 def intervals(ends: list[float]) -> list[float]:
-    """Return the seconds from one step's end to the next one's, without the `WARMUP_STEPS` steps."""
+    """Return the seconds between the ends of consecutive steps, after the warm-up steps."""
     return [after - before for before, after in pairwise(ends)][WARMUP_STEPS - 1 :]
 
 
 def time_call(function: Callable[[], object]) -> float:
-    """Return the seconds of one call."""
+    """Return the seconds that one call takes."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

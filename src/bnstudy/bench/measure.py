@@ -1,8 +1,7 @@
-"""Measure how fast the cases train on this machine, against what it can do: `bnstudy bench`.
+"""Time the cases, and other frameworks, in turns: `bnstudy bench`.
 
-Every contender runs in a process of its own, with memory of its own, and waits while another is
-timed. They take turns, round by round, so that noise hits all alike; ratios are taken within a
-round.
+Every contender has a process and memory of its own, and waits while another is timed. They take
+turns, so that noise affects all alike; ratios are taken within a round.
 """
 
 import contextlib
@@ -25,7 +24,7 @@ from bnstudy.errors import UserError, one_line
 from bnstudy.output import echo
 from bnstudy.run_folder.environment import peak_memory_mb
 
-OPTIONS = {  # keys that are not for --set here
+OPTIONS = {  # keys that cannot be set with --set here, with the option that sets them
     "training.precision": "--precision",
     "data.train_limit": "--steps",
     "data.test_limit": "--steps",
@@ -34,28 +33,28 @@ OPTIONS = {  # keys that are not for --set here
 
 @dataclass
 class Contender:
-    """One program that trains, and its measured times."""
+    """A program that trains, and its measured times."""
 
     name: str
     precision: str
     config: Config
-    peer: bool = False  # not ours
+    peer: bool = False  # another framework's
     rounds: list[dict[str, list[float]]] = field(default_factory=list)  # part -> seconds
-    peak_mb: float = 0.0  # memory of its process, at most
+    peak_mb: float = 0.0  # peak memory of its process
 
     def median(self, part: str, number: int | None = None) -> float:
-        """Return the median time of a part, in seconds, of the round with an index or of all."""
+        """Return the median time of a part in seconds, over one round (by its index) or all."""
         rounds = self.rounds if number is None else [self.rounds[number]]
         return statistics.median(value for times in rounds for value in times[part])
 
     def spread(self, part: str) -> float:
-        """Return half the distance between the quartiles of all measurements, over the median."""
+        """Return half the interquartile range of all measurements, relative to the median."""
         values = [value for times in self.rounds for value in times[part]]
         low, _, high = statistics.quantiles(values, n=4)
         return (high - low) / 2 / self.median(part)
 
     def ratio(self, part: str, of: "Contender", of_part: str) -> list[float]:
-        """Return median, least and greatest over the rounds of (time of the other) / (own time)."""
+        """Return median, minimum and maximum over the rounds of the other's time / own time."""
         numbers = range(len(self.rounds))
         ratios = [of.median(of_part, n) / self.median(part, n) for n in numbers]
         return [statistics.median(ratios), min(ratios), max(ratios)]
@@ -69,20 +68,19 @@ def make_contenders(
     steps: int,
     peers: bool,
 ) -> list[Contender]:
-    """List who takes part: each case; case c with automatic gradients, too.
+    """Return the contenders: each case, and case c also with automatic gradients.
 
     Args:
-        cases: of a, b, c.
-        precisions: of float32, bfloat16.
+        cases: any of a, b, c.
+        precisions: any of float32, bfloat16.
         presets: as for a run.
-        overrides: as for a run, but for the keys of `OPTIONS`.
-        steps: in a round.
-        peers: add TensorFlow's fused kernels, Keras's own loop, and PyTorch and JAX where they are
-            installed; all as case b.
+        overrides: as for a run, without the keys in `OPTIONS`.
+        steps: training steps in a round.
+        peers: add the other frameworks of bench/peers/ that are installed, with case b.
 
     Raises:
-        UserError: the configuration is wrong, or its data set too small for so many steps; or this
-            is Windows.
+        UserError: the configuration is wrong, its data set is too small for that many steps, or
+            this is Windows.
 
     """
     if not hasattr(signal, "pthread_sigmask"):
@@ -90,8 +88,9 @@ def make_contenders(
 
     def config(case: str, precision: str, **others: str) -> Config:
         changes = {**overrides, "training.precision": precision, **others}
-        whole = load_config(case, presets, None, changes)
-        images = max(10, steps * whole.training.batch_size // (2 if whole.data.augment else 1))
+        unlimited = load_config(case, presets, None, changes)
+        copies = 2 if unlimited.data.augment else 1  # of each image in a batch
+        images = max(10, steps * unlimited.training.batch_size // copies)
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
         return load_config(case, presets, None, {**changes, **limits})
 
@@ -101,7 +100,7 @@ def make_contenders(
     result = []
     for precision in precisions:
         for case in cases:
-            if case == "c":  # what do gradients by hand alone cost?
+            if case == "c":  # shows what the gradients by hand cost
                 automatic = config(case, precision, **{"training.gradients": "autodiff"})
                 result.append(Contender("case c, autodiff", precision, automatic))
             result.append(Contender(f"case {case}", precision, config(case, precision)))
@@ -114,14 +113,15 @@ def make_contenders(
 
 
 def measure(contenders: Sequence[Contender], rounds: int) -> None:
-    """Time everybody in turn, every second round in reverse.
+    """Time all contenders in turn, in reverse order in every second round.
 
     Args:
-        contenders: who gets their times.
-        rounds: that count; before them comes a warm-up.
+        contenders: their `rounds` and `peak_mb` are filled in.
+        rounds: number of measured rounds, after one for warming up.
 
     Raises:
-        UserError: a contender ended for want of memory, or said what is wrong.
+        UserError: a contender ran out of memory, or its input is wrong.
+        RuntimeError: a contender failed for any other reason.
 
     """
     with contextlib.ExitStack() as stack:
@@ -160,13 +160,13 @@ def _process(contender: Contender) -> Iterator[Connection]:
 
 
 def _receive(contender: Contender, connection: Connection) -> Any:
-    """Wait for what a contender sends; raise what went wrong there."""
+    """Return what a contender sends; raise the error that it reports."""
     try:
         kind, value = connection.recv()
     except EOFError:
         raise UserError(
-            f"bench: the process of {contender.name} ended; is the memory short? try fewer "
-            "contenders (--case, --precision) or a smaller model.width"
+            f"bench: the process of {contender.name} ended, probably out of memory; try "
+            "fewer contenders (--case, --precision) or a smaller model.width"
         ) from None
     if kind == "wrong":
         raise UserError(value + (" (from --steps)" if "data.train_limit" in value else ""))
@@ -178,10 +178,10 @@ def _receive(contender: Contender, connection: Connection) -> Any:
 def _worker(contender: Contender, connection: Connection) -> None:
     """Contender process: warm up, then time one round per request."""
     try:
-        timed = _prepared(contender)
+        benchmark = _make_benchmark(contender)
         connection.send(("ready", None))
         while _wait_for_round(connection):
-            times = timed.round()
+            times = benchmark.round()
             connection.send(("times", (times, peak_memory_mb())))
     except UserError as error:
         connection.send(("wrong", str(error)))
@@ -190,25 +190,26 @@ def _worker(contender: Contender, connection: Connection) -> None:
 
 
 def _wait_for_round(connection: Connection) -> bool:
-    """Wait for the word; return False when the benchmark has ended."""
+    """Wait for a request; return False when the benchmark has ended."""
     try:
-        return connection.recv() == "go"
+        return bool(connection.recv() == "go")
     except EOFError:
         return False
 
 
 class Benchmark(Protocol):
-    """The interface of what is timed."""
+    """The interface of a benchmark: of a case, or of another framework."""
 
     def round(self) -> dict[str, list[float]]:
-        """Return the seconds of each measurement of each part."""
+        """Return for each part of a step (at least "training") its measurements in seconds."""
 
 
-def _prepared(contender: Contender) -> Benchmark:
-    """Build a contender and let it warm up, in this process."""
+def _make_benchmark(contender: Contender) -> Benchmark:
+    """Build the benchmark of a contender, in this process; it warms up."""
     import_tensorflow()
     if contender.peer:
-        return find(PEERS[contender.name].place)(contender.config)
+        benchmark: Benchmark = find(PEERS[contender.name].place)(contender.config)
+        return benchmark
     from bnstudy.bench.cases import CaseBenchmark
 
     return CaseBenchmark(contender.config)

@@ -1,4 +1,4 @@
-"""Turn the times of `bnstudy bench` into results, and the results into tables."""
+"""The results of `bnstudy bench`, and their tables in Markdown."""
 
 import importlib.metadata
 import sys
@@ -25,11 +25,11 @@ PARTS = (
 
 
 def report(contenders: Sequence[Contender]) -> dict[str, Any]:
-    """Turn times into results.
+    """Return the results of measured contenders.
 
     Returns:
-        `command`, `git`, `machine`, `network`, `rows` (one for each contender) and `ratios` of
-        speeds: median, least and greatest over the rounds.
+        `command`, `git`, `machine`, `network`, `rounds`, `rows` (one per contender) and `ratios` of
+        speeds (median, minimum and maximum over the rounds).
 
     """
     import_tensorflow()
@@ -52,13 +52,13 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
             "data": config.data.name,
         },
         "rounds": len(contenders[0].rounds),
-        "rows": [_row(contender, flops) for contender in contenders],
-        "ratios": dict(_ratios(contenders)),
+        "rows": [row_of(contender, flops) for contender in contenders],
+        "ratios": dict(ratios_of(contenders)),
     }
 
 
-def _row(contender: Contender, flops: int) -> dict[str, Any]:
-    """Return the results of one contender; times in milliseconds a step."""
+def row_of(contender: Contender, flops: int) -> dict[str, Any]:
+    """Return the results of one contender; times are in milliseconds per step."""
     batch, median = contender.config.training.batch_size, contender.median
     row = {
         "name": contender.name,
@@ -84,8 +84,11 @@ def _row(contender: Contender, flops: int) -> dict[str, Any]:
     return row
 
 
-def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
-    """Compare the last of our cases with the others, in its precision and in float32."""
+def ratios_of(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]]:
+    """Yield the speed of the last of our cases relative to each other contender.
+
+    Those in the same precision, and those in float32.
+    """
     last = [contender.name for contender in contenders if not contender.peer][-1]
     for mine in (contender for contender in contenders if contender.name == last):
         for other in contenders:
@@ -97,7 +100,7 @@ def _ratios(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float]]
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """Write the results as tables in Markdown."""
+    """Yield the lines of the tables, in Markdown."""
     machine, network, rows = results["machine"], results["network"], results["rows"]
     yield (
         f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
@@ -108,14 +111,14 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield from ("", *_table(PARTS, (_parts(row) for row in rows if "step_ms" in row)))
     if results["ratios"]:
         ratios = (
-            (name, f"{median:.2f}", f"{least:.2f} to {greatest:.2f}")
-            for name, (median, least, greatest) in results["ratios"].items()
+            (name, f"{median:.2f}", f"{low:.2f} to {high:.2f}")
+            for name, (median, low, high) in results["ratios"].items()
         )
         yield from ("", *_table(("ratio of speeds", "median", "over the rounds"), ratios))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Align the columns, for a terminal; Markdown does not mind."""
+    """Yield the lines of one table, its columns aligned for a terminal."""
     cells = [head, ["---"] * len(head), *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

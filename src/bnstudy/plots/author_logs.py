@@ -1,4 +1,4 @@
-"""The figures that the post's author published in 2018, as a reference for ours."""
+"""The logs that the post's author published in 2018, for comparison with ours."""
 
 import csv
 import io
@@ -8,11 +8,13 @@ import numpy as np
 
 
 def load_reference() -> dict[str, dict[str, np.ndarray]]:
-    """Return the logs that the post's author published in 2018, as series -> column -> array.
+    """Return the logs that the post's author published in 2018.
 
-    Series: `momentum` and `adam` (automatic differentiation), `manual_amsgrad` (gradients by hand),
-    all at full width without batch norm. Columns: epoch, and the four train and test figures of
-    metrics.csv.
+    Returns:
+        series -> column -> array. Series: `momentum` and `adam` (automatic differentiation) and
+        `manual_amsgrad` (gradients by hand), all at full width without batch norm. Columns: epoch,
+        and cost and accuracy on the training and test images, as in metrics.csv.
+
     """
     text = resources.files("bnstudy").joinpath("plots/author_logs.csv").read_text(encoding="utf-8")
     series: dict[str, dict[str, list[float]]] = {}

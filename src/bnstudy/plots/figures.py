@@ -1,7 +1,7 @@
-"""Figures from run folders: accuracy and cost over epochs, fit for a paper.
+"""Figures from run folders: accuracy and cost over epochs, ready for a paper.
 
-The same logs give the same bytes: the style does not depend on the reader's matplotlib settings,
-and no date is written into a file.
+The same logs give the same bytes: the style does not depend on the user's matplotlib settings, and
+no date is written into a file.
 """
 
 import io
@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,21 +18,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bnstudy.errors import UserError
+from bnstudy.paths import as_list, user_path
 from bnstudy.plots.author_logs import load_reference
 from bnstudy.plots.groups import SPLITS, Group, common_title, group_runs, run_subtitle
 from bnstudy.run_folder.files import write_bytes_atomic
 from bnstudy.run_folder.log import RunLog, load_log
 
-# Okabe and Ito's colours, which the colour-blind tell apart, without yellow (too pale on white).
+# Okabe and Ito's colours, which colour-blind readers can distinguish; no yellow (pale on white).
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-LINES = (  # the short dashes are the reference's
+LINES = (  # short dashes are for the reference
     "-",
     (0, (6, 1.5)),
     (0, (6, 1.5, 1.5, 1.5)),
     (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)),
 )
-# The author's series that are drawn, with label, colour and line.
+# The author's series to draw, with label, colour and line style.
 REFERENCE = {
     "adam": ("author 2018: CIFAR-10, width 1, no BN, Adam", "#333333", (0, (3, 1.5))),
     "manual_amsgrad": (
@@ -40,11 +42,11 @@ REFERENCE = {
         (0, (1, 1.2)),
     ),
 }
-# File formats, each with the metadata that must be silenced for the same bytes every time.
+# File formats, each with the metadata to leave out, so that the bytes are reproducible.
 FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 QUANTITIES = {"accuracy": "accuracy (fraction)", "cost": "cost (nats)"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 9,
     "axes.grid": True,
@@ -67,9 +69,17 @@ _STYLE = {
 
 
 def plot_run(folder: str | Path) -> list[Path]:
-    """Draw train.png and test.png into a run folder and return their paths.
+    """Draw train.png and test.png into a run folder.
 
-    Raises UserError if the folder is no run folder, has no finished epoch, or is not writable.
+    Args:
+        folder: the run folder.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        UserError: it is not a run folder, has no finished epoch, or is not writable.
+
     """
     log = load_log(folder)
     paths = [log.folder / f"{split}.png" for split in SPLITS]
@@ -81,14 +91,37 @@ def plot_run(folder: str | Path) -> list[Path]:
 def plot_comparison(
     folders: Sequence[str | Path], out: str | Path, reference: bool = False
 ) -> Path:
-    """Draw several runs into one .png, .pdf or .svg and return its path; see comparison_figure."""
-    out = Path(out)
+    """Draw several runs into one file; see `comparison_figure`.
+
+    Args:
+        folders: the run folders.
+        out: the file; its suffix is .png, .pdf or .svg.
+        reference: also draw the author's logs of 2018.
+
+    Returns:
+        Its path.
+
+    Raises:
+        UserError: one is not a run folder or has no finished epoch, or `out` cannot be written.
+
+    """
+    out = user_path(out, "out", "the path of a .png, .pdf or .svg")
     _check_suffix(out)
+    folders = as_list(folders, "folders", "paths of run folders")
     return _save(comparison_figure([load_log(folder) for folder in folders], reference), out)
 
 
 def run_figure(log: RunLog, split: str) -> Figure:
-    """Return the figure of one run: accuracy and cost over epochs, for `split` train or test."""
+    """Return the figure of one run: accuracy and cost over epochs.
+
+    Args:
+        log: of the run.
+        split: "train" or "test".
+
+    Raises:
+        UserError: the run has no finished epoch.
+
+    """
     _check_epochs([log])
     group = Group((log,), "")
     with _style():
@@ -105,9 +138,16 @@ def run_figure(log: RunLog, split: str) -> Figure:
 def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure:
     """Return one figure of 2 x 2 panels: columns training and test, rows accuracy and cost.
 
-    Runs that differ in nothing but the seed are one group: a line for their mean and a band from
-    their minimum to their maximum. The legend names what differs between the groups.
-    With `reference`, the author's logs of 2018 lie behind them.
+    Runs that differ only in the seed are one group: a line for their mean and a band from their
+    minimum to their maximum. The legend names what differs between the groups.
+
+    Args:
+        logs: of the runs.
+        reference: also draw the author's logs of 2018, behind the others.
+
+    Raises:
+        UserError: there are no runs, or one has no finished epoch.
+
     """
     _check_epochs(logs)
     groups = group_runs(logs)
@@ -116,7 +156,9 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
     with _style():
         figure = Figure(figsize=(7.2, 5.4), layout="constrained")
         panels = figure.subplots(2, 2)
-        panels[0, 1].sharey(panels[0, 0])  # costs are not shared: one bad test epoch would hide all
+        panels[0, 1].sharey(
+            panels[0, 0]
+        )  # not the costs: one bad test epoch would flatten the rest
         for row, quantity in enumerate(QUANTITIES):
             for axes, split in zip(panels[row], SPLITS, strict=True):
                 column = f"{split}_{quantity}"
@@ -124,7 +166,7 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
                     _draw(axes, group, column, index)
                 for name in REFERENCE if reference else ():
                     _draw_reference(axes, name, series[name], column)
-            for axes in panels[row]:  # once all is drawn: the panels of accuracy share their limits
+            for axes in panels[row]:  # only now, since the accuracy panels share their limits
                 _finish(axes, quantity, spans)
         for axes, split in zip(panels[0], SPLITS.values(), strict=True):
             axes.set_title(split, fontsize=10)
@@ -137,7 +179,7 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
 
 
 def _draw(axes: Axes, group: Group, column: str, index: int, markers: int = 10) -> None:
-    """Draw the group's mean and band, in the style of that index, with so many markers or less."""
+    """Draw the group's mean and band in the style of that index, with at most `markers` markers."""
     epochs, values = group.epochs(), group.values(column)
     color = COLORS[index % len(COLORS)]
     step = 1 + (len(epochs) - 1) // markers
@@ -180,7 +222,7 @@ def _finish(axes: Axes, quantity: str, spans: list[np.ndarray]) -> None:
         axes.set_ylabel("cost (nats, log scale)")
         axes.yaxis.set_major_formatter("{x:g}")
         return
-    # No tick may stand at an accuracy above 1 or below 0, or at a negative cost.
+    # No tick at an accuracy above 1 or below 0, or at a negative cost.
     bottom, top = axes.get_ylim()
     if quantity == "accuracy" and top > 1:
         axes.set_ylim(top=1 + 0.02 * (1 - max(bottom, 0)))
@@ -189,14 +231,14 @@ def _finish(axes: Axes, quantity: str, spans: list[np.ndarray]) -> None:
 
 
 def _spans_decades(axes: Axes) -> bool:
-    """Whether a linear axis would squash most of the lines: they span a factor of 30 or more."""
+    """Return whether the values span a factor of 30, so that a linear axis would flatten most."""
     values = np.concatenate([line.get_ydata() for line in axes.lines])
     values = values[np.isfinite(values)]
     return bool(len(values)) and 0 < 30 * values.min() < values.max()
 
 
 def _name_last(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
-    """Write the last epoch's value to the right of the panel, at its height, where no line is."""
+    """Write the last epoch's value beside the panel, at its height."""
     if np.isnan(values[-1]):
         axes.set_title(f"diverged in epoch {epochs[np.isnan(values)][0]}", fontsize=9)
         return
@@ -214,9 +256,9 @@ def _name_last(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
 
 
 def _add_legend(figure: Figure, axes: Axes) -> None:
-    """Put one legend under all panels, in as many columns as its longest label leaves room for."""
+    """Put one legend under all panels, in as many columns as the longest label allows."""
     handles, labels = axes.get_legend_handles_labels()
-    # A line may break after a comma only: the other spaces are made unbreakable meanwhile.
+    # Lines may break only after a comma, so other spaces are made non-breaking meanwhile.
     labels = [label.replace(" ", "\xa0").replace(",\xa0", ", ") for label in labels]
     labels = [textwrap.fill(label, 95, break_on_hyphens=False) for label in labels]
     labels = [label.replace("\xa0", " ") for label in labels]
@@ -254,7 +296,7 @@ def _save(figure: Figure, path: Path) -> Path:
 
 @contextmanager
 def _style() -> Iterator[None]:
-    """Apply our style alone, whatever the reader's matplotlibrc says, and leave no trace."""
+    """Apply our style, whatever the user's matplotlibrc says, and restore theirs afterwards."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)

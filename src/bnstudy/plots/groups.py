@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but the seed, and what figures call them."""
+"""Runs that differ only in the seed, and their labels in figures."""
 
 import re
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ _NAMES = {
     "adam": "Adam",
     "amsgrad": "AMSGrad",
     "cifar10": "CIFAR-10",
-    "float32": "",  # goes without saying
+    "float32": "",  # the usual precision needs no mention
 }
-_MOST_KEYS = 4  # a label with more of them says less than the folder's name
+_MOST_KEYS = 4  # with more, the folder's name is the better label
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs whose configurations are equal but for the seed, and what to call them."""
+    """Runs whose configurations differ only in the seed, and their label."""
 
     logs: tuple[RunLog, ...]
     label: str
@@ -39,13 +39,13 @@ class Group:
         return np.arange(1, 1 + min(len(log.metrics["epoch"]) for log in self.logs))
 
     def values(self, column: str) -> np.ndarray:
-        """Return one row per run, one column per common epoch; what is not finite becomes NaN."""
+        """Return one row per run, one column per common epoch; infinite values become NaN."""
         count = len(self.epochs())
         values = np.stack([log.metrics[column][:count] for log in self.logs])
         return np.where(np.isfinite(values), values, np.nan)
 
     def legend(self) -> str:
-        """Return the label, with the number of seeds and what is missing."""
+        """Return the label, with the number of seeds and whether epochs are missing or diverged."""
         parts = [self.label]
         if len(self.logs) > 1:
             parts.append(f"n = {len(self.logs)} (mean, min to max)")
@@ -58,8 +58,8 @@ class Group:
 
 
 def group_runs(logs: Sequence[RunLog]) -> list[Group]:
-    """Group runs by configuration without its seed, in the order of their first appearance."""
-    groups: dict[tuple, list[RunLog]] = {}
+    """Group runs by their configuration without its seed, in the order of first appearance."""
+    groups: dict[tuple[object, ...], list[RunLog]] = {}
     for log in {log.folder.resolve(): log for log in logs}.values():  # a folder counts once
         flat = log.config.flat()
         key = tuple((name, flat[name]) for name in sorted(flat) if _separates_groups(name))
@@ -78,7 +78,7 @@ def _labels(groups: list[list[RunLog]]) -> list[str]:
         for key in flats[0]
         if _separates_groups(key) and any(flat[key] != flats[0][key] for flat in flats)
     ]
-    # What each case's own file says needs no words beside the case; what was changed does.
+    # A case's own settings go without saying; only what was changed is named.
     if "case" in differing:
         own = [load_config(case=flat["case"]).flat() for flat in flats]
         differing = [
@@ -117,7 +117,7 @@ def _change(key: str, value: Any) -> str:
 
 
 def common_title(logs: Sequence[RunLog]) -> str:
-    """Say what all the runs have in common: case, layers, optimizer, data, width, precision."""
+    """Return what all runs have in common: case, layers, optimizer, data, width, precision."""
     flats = [log.config.flat() for log in logs]
 
     def common(key: str, form: str = "{}") -> str | None:
@@ -139,7 +139,7 @@ def common_title(logs: Sequence[RunLog]) -> str:
 
 
 def run_subtitle(log: RunLog, split: str) -> str:
-    """Say which images one run's figure is about, how they were measured, seed and progress."""
+    """Return which images a run's figure shows, how they were measured, its seed and progress."""
     kind = "running mean over each epoch" if split == "train" else "after each epoch"
     done, planned = len(log.metrics["epoch"]), log.config.training.epochs
     progress = f", {done} of {planned} epochs" if done < planned else ""
@@ -147,5 +147,5 @@ def run_subtitle(log: RunLog, split: str) -> str:
 
 
 def _separates_groups(key: str) -> bool:
-    """Whether a key separates groups: a group holds all seeds."""
+    """Return whether runs that differ in this key are different groups."""
     return key != "seed" and affects_results(key)

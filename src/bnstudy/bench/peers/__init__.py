@@ -1,16 +1,17 @@
-"""The same network as others train it, one file per framework, for `bnstudy bench --peers`.
+"""The same network in other frameworks, one file each: `bnstudy bench --peers`.
 
-Each trains case b: the framework's own batch norm, automatic differentiation, Adam.
+Each trains case b: the framework's own batch norm, automatic differentiation, Adam. May import
+what `bench` may, and that framework.
 """
 
 from typing import NamedTuple
 
 
 class Peer(NamedTuple):
-    """A row of the registry."""
+    """Another framework's training step."""
 
-    package: str  # that must be installed
-    place: str  # a class with `round`, made from a configuration
+    package: str  # must be installed
+    place: str  # of a class that is made from a configuration, and is a measure.Benchmark
 
 
 PEERS = {

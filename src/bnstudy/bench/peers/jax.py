@@ -1,7 +1,8 @@
-"""JAX, the whole step compiled."""
+"""JAX: the whole step compiled."""
 
 import os
 import time
+from typing import Any
 
 import numpy as np
 
@@ -9,12 +10,17 @@ from bnstudy.bench.cases import WARMUP_STEPS, Times, batches_of, conv_shapes
 from bnstudy.config.schema import Config
 from bnstudy.model.all_cnn import ALL_CNN
 
+Array = Any  # JAX is not imported here
+Arrays = dict[str, Array]
+
 
 class Jax:
-    """JAX, the whole step compiled; one batch again and again."""
+    """JAX: the whole step compiled; always the same batch."""
 
     def __init__(self, config: Config):
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # others use the GPU, too
+        os.environ.setdefault(
+            "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+        )  # other processes use the GPU, too
         import jax
         import jax.numpy as jnp
 
@@ -31,7 +37,7 @@ class Jax:
                 channels = shapes[i][3]
                 w |= {f"gamma{i}": jnp.ones(channels), f"beta{i}": jnp.zeros(channels)}
 
-        def cost_of(w, x, y):
+        def cost_of(w: Arrays, x: Array, y: Array) -> Array:
             x = x.astype(compute_dtype)
             for i, row in enumerate(ALL_CNN):
                 x = jax.lax.conv_general_dilated(
@@ -53,7 +59,9 @@ class Jax:
             return -jnp.take_along_axis(log_p, y[:, None], 1).mean()
 
         @jax.jit
-        def adam(w, m, v, t, x, y):
+        def adam(
+            w: Arrays, m: Arrays, v: Arrays, t: Array, x: Array, y: Array
+        ) -> tuple[Arrays, Arrays, Arrays, Array, Array]:
             cost, dw = jax.value_and_grad(cost_of)(w, x, y)
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, dw)
             v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, v, dw)
@@ -69,7 +77,7 @@ class Jax:
         self.round()  # traces and compiles
 
     def round(self) -> Times:
-        """Time each step of a short epoch."""
+        """Time the steps of a short epoch."""
         return {"training": [self._step() for _ in range(self.steps)][WARMUP_STEPS:]}
 
     def _step(self) -> float:

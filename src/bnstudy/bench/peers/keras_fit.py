@@ -1,4 +1,4 @@
-"""Keras's own training loop."""
+"""Keras: its own training loop."""
 
 import time
 
@@ -10,7 +10,7 @@ from bnstudy.model.all_cnn import ALL_CNN
 
 
 class KerasFit:
-    """Keras's own training loop, on the batches of a run, made on the way."""
+    """Keras: `Model.fit`, on the batches of a run, made meanwhile."""
 
     def __init__(self, config: Config):
         half = config.training.precision == "bfloat16"
@@ -41,18 +41,18 @@ class KerasFit:
         self.round()  # traces and compiles
 
     def round(self) -> Times:
-        """Time `fit` over one short epoch."""
+        """Time the steps of a short epoch."""
         clock = _Clock()
         self.model.fit(self.batches.epoch(0), epochs=1, shuffle=False, verbose=0, callbacks=[clock])
         return {"training": intervals(clock.ends)}
 
 
 class _Clock(keras.callbacks.Callback):
-    """Notes when each step ends."""
+    """Records when each step ends."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.ends: list[float] = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         self.ends.append(time.perf_counter())

@@ -1,4 +1,4 @@
-"""TensorFlow's fused batch norm with automatic gradients."""
+"""TensorFlow: its fused batch norm, automatic gradients."""
 
 import time
 
@@ -12,7 +12,7 @@ from bnstudy.runner.training import PRECISIONS
 
 
 class PlainTensorFlow:
-    """TensorFlow's fused kernels, automatic gradients, our update; on the batches of a run."""
+    """TensorFlow: fused kernels, automatic gradients, our update; on the batches of a run."""
 
     def __init__(self, config: Config):
         compute_dtype, bn = PRECISIONS[config.training.precision], config.bn

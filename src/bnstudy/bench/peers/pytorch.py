@@ -1,4 +1,4 @@
-"""PyTorch, eager."""
+"""PyTorch: eager."""
 
 from bnstudy.bench.cases import WARMUP_STEPS, Times, batches_of, conv_shapes, time_call
 from bnstudy.config.schema import Config
@@ -6,7 +6,7 @@ from bnstudy.model.all_cnn import ALL_CNN
 
 
 class PyTorch:
-    """PyTorch, eager, channels last; one batch again and again, so its data costs nothing."""
+    """PyTorch: eager, channels last; always the same batch, so that its data costs nothing."""
 
     def __init__(self, config: Config):
         import torch
@@ -37,11 +37,11 @@ class PyTorch:
             cost = nn.functional.cross_entropy(logits.float(), y)
             cost.backward()
             optimizer.step()
-            return cost.item()
+            return float(cost.item())
 
         self.steps, self.step = batches.steps, step
         self.round()  # traces and compiles
 
     def round(self) -> Times:
-        """Time each step of a short epoch."""
+        """Time the steps of a short epoch."""
         return {"training": [time_call(self.step) for _ in range(self.steps)][WARMUP_STEPS:]}

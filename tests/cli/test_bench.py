@@ -1,0 +1,51 @@
+"""`bnstudy bench`: what it prints, and what it refuses."""
+
+import json
+
+import pytest
+
+from bnstudy.bench import cases, measure, tables
+from bnstudy.cli.main import main
+
+TINY = ["--preset", "quick", "--set", "model.width=0.05", "--set", "training.batch_size=10"]
+TINY += ["--rounds", "2", "--steps", "4"]
+
+
+def test_it_prints_json_and_its_tables(capsys, monkeypatch):
+    monkeypatch.setenv("BNSTUDY_XLA", "0")  # in the contenders' processes: they start sooner
+    assert main(["bench", "--case", "c", "--precision", "bfloat16", *TINY, "--json"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    _, row = results["rows"]
+    assert (row["name"], row["precision"]) == ("case c", "bfloat16")
+    assert results["network"]["flops_per_image"] == cases.training_flops(0.05)
+    assert row["images_per_second"] == pytest.approx(10_000 / row["training_ms"])
+    assert all(row[f"{part}_ms"] > 0 for part in ("forward", "update", "step", "convolutions"))
+    assert row["peak_mb"] > 100
+    table = "\n".join(tables.lines(results))
+    assert "| case c, autodiff | bfloat16  |" in table
+    assert "| case c bfloat16 / case c, autodiff bfloat16 | " in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rounds", "1"], "must be an integer >= 2, got 1"),
+        (["--case", "d"], "the cases are a, b, c"),
+        (["--precision", "float16"], "float32"),
+        (["--preset", "quick", "--steps", "9999"], "the size of the set (from --steps)"),
+        (["--set", "data.train_limit=9"], "data.train_limit is set by --steps"),
+    ],
+)
+def test_wrong_input_is_one_line(capsys, arguments, says):
+    assert main(["bench", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert says in error.splitlines()[-1]
+
+
+def test_ctrl_c_says_that_nothing_is_kept(capsys, monkeypatch):
+    def interrupted(contenders, rounds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measure, "measure", interrupted)
+    assert main(["bench", "--case", "a", *TINY]) == 130
+    assert capsys.readouterr().err == "bnstudy: interrupted; a benchmark keeps nothing\n"
