@@ -17,16 +17,16 @@ def add_parser(commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print which copy would be used, or that it is intact."""
-    from bnstudy.data import cifar10
+    from bnstudy.data import cifar10, download
 
     found = cifar10.find(options.data)
     if options.action == "fetch" and found is None:
-        found = cifar10.fetch()
+        found = download.fetch()
     if found is None:
         raise UserError("CIFAR-10 is not on this machine; get it with: bnstudy data fetch")
     if options.action == "verify":
         _, labels, _, test_labels = cifar10.read(found)
-        official = "the official archive; " if cifar10.is_official(found) else ""
+        official = "the official archive, " if download.is_official(found) else ""
         echo(f"{found}: {official}{len(labels):,} + {len(test_labels):,} images, OK")
     else:
         echo(str(found))

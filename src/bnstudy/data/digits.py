@@ -19,7 +19,7 @@ from bnstudy.config.schema import DataConfig
 TEST_IMAGES_PER_CLASS = 36  # 360 of 1,797: one fifth
 
 
-def load_configured(config: DataConfig) -> tuple[np.ndarray, ...]:
+def load_configured(_config: DataConfig) -> tuple[np.ndarray, ...]:
     """Return what `load` returns; no key of the group `data` matters."""
     return load()
 
