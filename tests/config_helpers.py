@@ -45,7 +45,7 @@ LIMITS = {  # key -> (good values, bad values)
     "bn.debias": ([True], [1]),
     "training.epochs": ([1, 10**6], [0, -1, 2.5, 2.0, True, "3", None, [3], {"a": 3}]),
     "training.batch_size": ([2, 50], [0, 1, 51, -2, 2.0]),
-    "training.gradients": (["manual"], ["auto"]),
+    "training.gradients": (["manual", "as_posted"], ["auto"]),
     "training.precision": (["bfloat16"], ["float16", 32]),
     "optimizer.name": (["sgd", "momentum", "adam", "amsgrad"], ["Adam", None]),
     "optimizer.variant": (["paper", "keras"], ["optax", "as_posted", "pytorch"]),

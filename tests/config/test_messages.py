@@ -71,7 +71,7 @@ def test_messages(text, message):
     assert set_refusal(text) == message
 
 
-def test_the_layer_that_said_it_is_blamed(write_config):
+def test_the_file_that_a_wrong_value_comes_from_is_named(write_config):
     write_config("training: {epochs: many}\n", "deep/bad.yaml")
     file = write_config("extends: deep/bad\nseed: 1\n")
     assert refusal(file=file).endswith("got 'many' (from deep/bad.yaml)")

@@ -2,17 +2,18 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from config_helpers import LIMITS, refusal, set_refusal
 from pydantic import ValidationError
 
+from bnstudy.cli.main import make_parser
 from bnstudy.config.load import load_config
-from bnstudy.config.schema import KEYS, Config, config_schema
-from bnstudy.config.yaml_reader import configs_dir
 from bnstudy.config.registry import OPTIMIZERS
-from bnstudy.config.yaml_reader import read_yaml
+from bnstudy.config.schema import GROUPS, KEYS, Config, config_schema, descriptions
+from bnstudy.config.yaml_reader import configs_dir, read_yaml
 
 SHIPPED = sorted(configs_dir().rglob("*.yaml"))
 
@@ -42,11 +43,11 @@ def test_width_keeps_a_channel_in_every_layer():
             refusal(overrides={"model.width": width})
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_variants_belong_to_their_optimizer(name):
-    for variant in OPTIMIZERS["amsgrad"]:
+    for variant in OPTIMIZERS["amsgrad"].variants:
         overrides = {"optimizer.name": name, "optimizer.variant": variant}
-        if variant in OPTIMIZERS[name]:
+        if variant in OPTIMIZERS[name].variants:
             assert load_config(overrides=overrides).optimizer.variant == variant
         else:
             message = refusal(overrides=overrides)
@@ -55,9 +56,35 @@ def test_variants_belong_to_their_optimizer(name):
 
 def test_odd_batches_need_augmentation_off():
     assert "must be even when data.augment is true" in set_refusal("training.batch_size=51")
-    for size in (1, 51):
-        overrides = {"training.batch_size": size, "data.augment": False}
+    overrides = {"training.batch_size": 51, "data.augment": False}
+    assert load_config(overrides=overrides).training.batch_size == 51
+
+
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize("augment", [True, False])
+@pytest.mark.parametrize("standardize", ["train_channels", "batch_pixels"])
+@pytest.mark.parametrize("axes", ["channel", "activation"])
+@pytest.mark.parametrize("batch_norm", ["none", "keras", "custom"])
+def test_a_batch_of_one_is_refused_where_it_has_no_variance(
+    batch_norm, axes, standardize, augment, size
+):
+    overrides = {
+        "model.batch_norm": batch_norm,
+        "bn.axes": axes,
+        "data.standardize": standardize,
+        "data.augment": augment,
+        "training.batch_size": size,
+    }
+    needs = []
+    if batch_norm != "none" and axes == "activation":
+        needs.append("at least 2 when bn.axes is activation")
+    if standardize == "batch_pixels":
+        needs.append("at least 2 when data.standardize is batch_pixels")
+    if size == 2 or not (augment or needs):
         assert load_config(overrides=overrides).training.batch_size == size
+    else:  # one image and its copy are a batch of two, so the first problem is the odd number
+        right = "must be even when data.augment is true" if augment else needs[0]
+        assert right in refusal(overrides=overrides)
 
 
 def test_bias_correction_is_refused_for_the_frameworks_layer():
@@ -91,7 +118,7 @@ def test_config_is_frozen_and_closed():
 
 def test_schema_file_is_current():
     text = (configs_dir() / "schema.json").read_text(encoding="utf-8")
-    again = 'run: python -m bnstudy.config.schema'
+    again = "run: python -m bnstudy.config.schema"
     assert text == json.dumps(config_schema(), indent=2) + "\n", again
 
 
@@ -175,5 +202,43 @@ def test_schema_describes_every_key_with_its_default():
     for key, default in load_config().flat().items():
         group, _, name = key.rpartition(".")
         where = schema["$defs"][Config.model_fields[group].annotation.__name__] if group else schema
-        assert where["properties"][name]["description"]
+        assert where["properties"][name]["description"] == descriptions()[key]
         assert where["properties"][name]["default"] == default
+
+
+# ------------------------------------------------------------------------ the same words
+
+
+def test_base_explains_every_key_and_every_group():
+    assert set(descriptions()) == {*KEYS, *GROUPS}
+    assert all(descriptions().values())
+
+
+def test_a_comment_of_several_lines_is_read_to_its_end():
+    text = (configs_dir() / "base.yaml").read_text()
+    after_head = text[text.index("\ncase:") :]
+    words = [word for line in after_head.splitlines() for word in line.partition("# ")[2].split()]
+    assert " ".join(descriptions().values()).split() == words
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "key"),
+    [
+        ("run", "--case CASE", "case"),
+        ("run", "--data PATH", "data.dir"),
+        ("bench", "--data PATH", "data.dir"),
+        ("data", "--data PATH", "data.dir"),
+    ],
+)
+def test_help_says_of_a_key_what_base_says(command, option, key, capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args([command, "--help"])
+    options = " ".join(capsys.readouterr().out.split())
+    assert f"{option} {descriptions()[key].splitlines()[0]}" in options
+
+
+def test_help_names_every_preset(capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["run", "--help"])
+    names = {path.stem for path in (configs_dir() / "presets").glob("*.yaml")}
+    assert names <= set(re.findall(r"\w+", capsys.readouterr().out))

@@ -103,7 +103,7 @@ def test_a_bomb_of_aliases_does_no_harm(write_config):
         ("none.yaml", "none.yaml: cannot be read: No such file"),
         (".", ".: cannot be read: Is a directory"),
         ("/dev/zero", "larger than 1 MB"),
-        ("a\0b", "cannot be read"),
+        ("a\0b", "file must be the path of a configuration file"),
         ("two\nlines.yaml", "two lines.yaml: cannot be read"),
     ],
 )

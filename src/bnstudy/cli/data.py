@@ -12,7 +12,9 @@ def add_parser(commands) -> None:
     parser = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     parser.set_defaults(function=run)
     parser.add_argument("action", choices=["fetch", "verify", "where"])
-    parser.add_argument("--data", metavar="PATH", type=path, help="where CIFAR-10 is")
+    parser.add_argument(
+        "--data", metavar="PATH", type=path, help="where CIFAR-10 is: a folder or a file"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,9 +1,8 @@
-"""Typed configuration: load, extend, override, reject.
+"""Resolve a configuration: base.yaml < case < presets < file < overrides, where later ones win.
 
     config = load_config(case="c", presets=["quick"], overrides={"training.epochs": 2})
 
-Later ones win: base.yaml < case < presets < file < overrides. What a configuration holds is in
-schema.py, how files are read in yaml_reader.py.
+The keys are in schema.py; how files are read is in yaml_reader.py.
 """
 
 import numbers
@@ -28,7 +27,7 @@ from bnstudy.paths import as_list, user_path
 
 
 class _Overlay(NamedTuple):
-    """What one file or one override says, and who says it."""
+    """The values of one file or one override, and where they come from."""
 
     source: str
     values: Mapping[str, Any]
@@ -44,9 +43,19 @@ def load_config(
 ) -> Config:
     """Resolve base.yaml < case < presets < file < overrides.
 
-    `overrides` maps dotted keys to values. A file that states `case: c`, or extends a file that
-    does, stands on cases/c.yaml, which is then beneath the presets as always.
-    Raises UserError, one line: what is wrong, where, what would be right.
+    Args:
+        case: "a", "b" or "c". A file with `case: c`, or that extends one, chooses the case too:
+            cases/c.yaml then comes before the presets, as always.
+        presets: names such as "quick"; later ones win.
+        file: a YAML file with the keys that differ.
+        overrides: dotted keys, or groups, with their values.
+
+    Returns:
+        The complete configuration.
+
+    Raises:
+        UserError: an unknown key, a value that is not allowed, or a file that cannot be read.
+
     """
     presets = as_list(() if presets is None else presets, "presets", "names of presets")
     if not isinstance(overrides, Mapping | None):
@@ -68,7 +77,12 @@ def load_config(
 
 
 def parse_set(text: str) -> tuple[str, Any]:
-    """Split "KEY=VALUE", with VALUE read as YAML: "bn.momentum=0.9" -> ("bn.momentum", 0.9)."""
+    """Split "KEY=VALUE", with VALUE read as YAML: "bn.momentum=0.9" -> ("bn.momentum", 0.9).
+
+    Raises:
+        UserError: there is no "=", no key, or the value is not YAML.
+
+    """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise user_error(f"--set {show(text)}: must be KEY=VALUE, for example training.epochs=3")
@@ -76,7 +90,7 @@ def parse_set(text: str) -> tuple[str, Any]:
 
 
 def differences(a: Config, b: Config) -> list[str]:
-    """What differs, as "bn.momentum: 0.99 here, 0.9 there", of the keys that change figures."""
+    """Return the keys that affect results and differ: ["bn.momentum: 0.99 here, 0.9 there"]."""
 
     def bare(value: Any) -> str:
         return value if isinstance(value, str) else show(value)
@@ -100,7 +114,7 @@ def changed_keys(config: Config) -> dict[str, Any]:
 
 
 def _chain(path: Path) -> list[_Overlay]:
-    """The overlays of a file: all that it extends, the farthest first, then itself."""
+    """Return the overlays of a file: those that it extends, the farthest first, then its own."""
     overlays: list[_Overlay] = []
     while True:
         values, source = read_yaml(path), file_name(path)
@@ -116,7 +130,7 @@ def _chain(path: Path) -> list[_Overlay]:
 
 
 def _find_extended(extends: Any, path: Path) -> Path:
-    """A path relative to the file's folder, or the name of a shipped configuration."""
+    """Return the file that `extends` means: relative to the file's folder, or a shipped one."""
     where = file_name(path)
     if not isinstance(extends, str) or not extends:
         right = "must be one path or name such as cases/c"
@@ -124,6 +138,7 @@ def _find_extended(extends: Any, path: Path) -> Path:
     root = configs_dir()
     for folder in (path.parent, root):
         for name in (extends, extends + ".yaml"):
+            name = os.path.expanduser(name)
             if os.path.isfile(folder / name):
                 return Path(os.path.normpath(folder / name))
     shipped = [p.relative_to(root).with_suffix("").as_posix() for p in root.rglob("*.yaml")]
@@ -134,6 +149,7 @@ def _find_extended(extends: Any, path: Path) -> Path:
 
 
 def _check_cases(cases: Any, source: str) -> None:
+    """Refuse a section `cases` that does not map cases to settings."""
     if not isinstance(cases, Mapping):
         raise user_error(f"{source}: cases: must map cases to settings, got {show(cases)}")
     for name, settings in cases.items():
@@ -144,7 +160,7 @@ def _check_cases(cases: Any, source: str) -> None:
 
 
 def _shipped(kind: str, name: Any, where: str = "") -> Path:
-    """The file of a case or a preset."""
+    """Return the file of a case or a preset."""
     names = [path.stem for path in (configs_dir() / f"{kind}s").glob("*.yaml")]
     if name not in names:
         known = nearest_first(str(name), names)
@@ -153,7 +169,7 @@ def _shipped(kind: str, name: Any, where: str = "") -> Path:
 
 
 def _only_case(case: str | None, overlays: list[_Overlay]) -> str | None:
-    """The case that is asked for; two different ones would give a run a wrong name."""
+    """Return the chosen case, and refuse two different ones: the run's name would be wrong."""
     stated = [("--case", case)] if case is not None else []
     stated += [(x.source, x.values["case"]) for x in overlays if "case" in x.values and _rank(x)]
     for source, value in stated:
@@ -166,7 +182,7 @@ def _only_case(case: str | None, overlays: list[_Overlay]) -> str | None:
 
 
 def _rank(overlay: _Overlay) -> int:
-    """0 for base.yaml, 1 for a shipped case, 2 for all others."""
+    """Return the place in the order: 0 for base.yaml, 1 for a shipped case, 2 for all others."""
     root = configs_dir().resolve()
     if overlay.path == root / "base.yaml":
         return 0
@@ -198,7 +214,7 @@ def _resolve(overlays: list[_Overlay], case: str | None) -> Config:
 
 
 def _checked(settings: Mapping[str, Any], source: str) -> tuple[dict[str, Any], list[str]]:
-    """The known keys, dotted, with their values; and what is wrong with the others."""
+    """Return the values of the known keys, dotted, and what is wrong with the others."""
     values: dict[str, Any] = {}
     problems = []
     for key, value in flatten(settings):
@@ -221,7 +237,9 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy numbers, paths and the like as Python's own types; what else there is, as it is."""
+    """Return NumPy scalars, paths and the like as Python's own types; anything else as it is."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # NumPy, without importing it
+        value = value.item()
     if getattr(value, "shape", None) == ():  # NumPy's booleans, scalars and arrays of one number
         value = value.item() if hasattr(value, "item") else value
     match value:

@@ -1,4 +1,4 @@
-"""What is wrong with a key or a value, in one line: what, where, and what would be right."""
+"""Messages about wrong keys and values: what is wrong, where, and what would be right."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from bnstudy.config.yaml_reader import show
 
 
 def key_problem(key: str, value: Any, source: str) -> str | None:
-    """What is wrong with a key as such, if anything."""
+    """Return what is wrong with a key itself, or None."""
     if key in GROUPS:
         keys = ", ".join(GROUPS[key])
         return f"{key}: must be a group of keys ({keys}), got {show(value)} (from {source})"
@@ -21,9 +21,13 @@ def key_problem(key: str, value: Any, source: str) -> str | None:
 def value_problem(
     error: Mapping[str, Any], values: Mapping[str, Any], sources: Mapping[str, str]
 ) -> str:
-    """One complaint of pydantic, with the value and who asked for it.
+    """Describe one of pydantic's errors, with the value and where it comes from.
 
-    `values` and `sources` say for every dotted key what it holds and which layer said so.
+    Args:
+        error: of pydantic.
+        values: of every dotted key.
+        sources: the file or option that each value comes from.
+
     """
     if error["type"] == "conflict":
         right, keys = error["ctx"]["right"], error["ctx"]["keys"]
@@ -41,14 +45,14 @@ def value_problem(
 
 
 def nearest_first(name: str, names: Iterable[str]) -> str:
-    """The names, those that look like `name` first: "quick, lite, as_posted"."""
+    """Join the names, those most like `name` first: "quick, lite, as_posted"."""
     return ", ".join(
         sorted(names, key=lambda x: (-difflib.SequenceMatcher(None, name, x).ratio(), x))
     )
 
 
 def _hint(key: str) -> str:
-    """The nearest known key; else those whose last name is near; else all there are."""
+    """Suggest the nearest known key, else keys with a similar last name, else list them all."""
     group, _, name = key.rpartition(".")
     if group in GROUPS:
         near = [f"{group}.{found}" for found in _close(name, GROUPS[group])]
@@ -68,7 +72,7 @@ def _close(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _allowed(schema: Mapping[str, Any]) -> str:
-    """The allowed values in words, from their JSON Schema: "an integer >= 1 or null"."""
+    """Return the allowed values in words, from their JSON Schema: "an integer >= 1 or null"."""
     if "anyOf" in schema:
         return " or ".join(map(_allowed, schema["anyOf"]))
     if "enum" in schema:

@@ -1,7 +1,7 @@
-"""What can be chosen by name, and where it is implemented.
+"""Batch norms, data sets and optimizers by name, and where each is implemented.
 
-Adding one takes its own module, a row here, and a word in configs/base.yaml. The places are names
-("module" or "module:attribute"), so that a configuration can be checked without TensorFlow.
+A new one takes a module of its own, a row here, and a word in configs/base.yaml. The places are
+names ("module" or "module:attribute"), so that a configuration can be checked without TensorFlow.
 """
 
 from pkgutil import resolve_name
@@ -41,5 +41,5 @@ OPTIMIZERS = {
 
 
 def find(place: str) -> Any:
-    """Import what a place names."""
+    """Import the module or attribute that a place names."""
     return resolve_name(place)

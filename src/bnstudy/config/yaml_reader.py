@@ -1,4 +1,4 @@
-"""Strict reading of YAML files: plain values only, and one line for whatever is wrong.
+"""Strict reading of YAML files: plain values only, and errors of one line.
 
 YAML 1.2's core schema: 1e-3 is a number, "yes" and 1:30 are text. (PyYAML alone reads YAML 1.1,
 where they are text, a boolean and ninety.) A key that comes twice is refused, and so is every tag
@@ -33,14 +33,19 @@ _SCALARS = {
 
 
 def configs_dir() -> Path:
-    """The folder of the shipped configurations: inside the package, or of the checkout."""
+    """Return the folder of the shipped configurations: in the package, or in the checkout."""
     here = Path(__file__).resolve()
     packaged = here.parents[1] / "configs"
     return packaged if packaged.is_dir() else here.parents[3] / "configs"
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping; UserError, in one line, if it does not."""
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+
+    """
     source = file_name(Path(path))
     try:
         with open(path, "rb") as stream:
@@ -66,7 +71,16 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """The value of a YAML text; `source` says in messages where it comes from."""
+    """Return the value of a YAML text.
+
+    Args:
+        text: to parse.
+        source: where it comes from, for messages.
+
+    Raises:
+        UserError: it is not YAML, or holds more than plain values.
+
+    """
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -82,17 +96,17 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 def write_yaml(values: dict[str, Any]) -> str:
-    """The text that `parse_yaml` reads as these values, in their order."""
+    """Return the text that `parse_yaml` reads as these values, in their order."""
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False, width=10_000)
 
 
 def user_error(text: str) -> UserError:
-    """The error with this message, on one line whatever a file name holds."""
+    """Return the error with this message, on one line whatever a file name holds."""
     return UserError(" ".join(text.split()))
 
 
 def show(value: Any) -> str:
-    """A value on one short line, as YAML writes the plain ones."""
+    """Return a value on one short line, the plain ones as YAML writes them."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     short = reprlib.Repr()
@@ -104,13 +118,13 @@ def show(value: Any) -> str:
 
 
 def file_name(path: Path) -> str:
-    """How messages call a file: "configs/cases/c.yaml" for ours, the user's own words else."""
+    """Return a file's name for messages: "configs/cases/c.yaml", or the user's own words."""
     root = configs_dir()
     return f"configs/{path.relative_to(root).as_posix()}" if root in path.parents else str(path)
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only: no tag makes an object, no key comes twice."""
+    """Reads plain values only: no tag makes an object, and no key comes twice."""
 
     yaml_implicit_resolvers: ClassVar[dict] = {}
     yaml_constructors: ClassVar[dict] = {}
@@ -164,7 +178,7 @@ def _value(kind: str, text: str) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either YAML 1.1 or our reader would take for something other than text."""
+    """Quotes strings that YAML 1.1 or our reader would not read back as strings."""
 
 
 for _kind, _pattern in _SCALARS.items():

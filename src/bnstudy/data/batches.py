@@ -112,15 +112,12 @@ class TrainingBatches:
 
 
 def _check_last_batch(config: Config, last: int) -> None:
-    """Refuse a last batch of one image where its variance over images is needed: it has none."""
-    over_images = config.model.batch_norm != "none" and config.bn.axes == "activation"
-    if (
-        last == 1
-        and not config.data.augment
-        and (over_images or config.data.standardize == "batch_pixels")
-    ):
+    """Refuse a last batch of one image where its variance over images is needed."""
+    needed_by = config.statistics_over_images()
+    if last == 1 and not config.data.augment and needed_by:
+        keys = " and ".join(f"{key} {value}" for key, value in needed_by.items())
         raise UserError(
             f"training.batch_size {config.training.batch_size} leaves a last batch of one image, "
-            "which has no variance of its own (bn.axes activation, data.standardize batch_pixels); "
-            "choose another training.batch_size or data.train_limit"
+            f"which has no variance, and {keys} needs one; choose another training.batch_size or "
+            "data.train_limit"
         )
