@@ -91,20 +91,68 @@ def test_runs_in_a_graph_with_any_number_of_images():
         assert dw.shape == (A, B, C, O)
 
 
-def test_wrong_input_is_refused():
-    # TensorFlow itself takes 2 C channels without a word, for a grouped convolution.
-    with pytest.raises(ValueError, match="x has 6 channels"):
-        conv2d.forward(random(N, H, W, 6), random(A, B, C, O))
-    with pytest.raises(ValueError, match="SAME"):
-        conv2d.forward(random(N, H, W, C), random(A, B, C, O), padding="same")
-
-
 def test_numpy_strides_and_images_of_unknown_size():
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, C], tf.float64)])
-    def both(x):
-        w = random(A, B, C, O)
+    @tf.function(input_signature=[tf.TensorSpec([None] * 4, tf.float64)] * 2)
+    def both(x, w):
         y, cache = conv2d.forward(x, w, tuple(np.array([2, 1])), ((1, 2), (0, 3)))
         return conv2d.backward(y, cache)
 
-    dx, _ = both(random(N, H, W, C))
-    assert dx.shape == (N, H, W, C)
+    x, w = random(N, H, W, C), random(A, B, C, O)
+    y, cache = conv2d.forward(x, w, (2, 1), ((1, 2), (0, 3)))
+    for one, other in zip(both(x, w), conv2d.backward(y, cache), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_graph_returns_a_cache_that_backward_takes():
+    x, w = random(N, H, W, C, seed=1), random(A, B, C, O, seed=2)
+    for arguments in [(2, "SAME"), ((1, 2), "VALID"), (1, ((1, 2), (0, 3)))]:
+        y, cache = tf.function(conv2d.forward)(x, w, *arguments)
+        _, eager = conv2d.forward(x, w, *arguments)
+        for one, other in zip(conv2d.backward(y, cache), conv2d.backward(y, eager), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [(2, 2), (3, 3), (5, 2)])
+def test_a_kernel_may_be_larger_than_an_image_that_is_padded(kernel):
+    x, w = random(3, 2, 1, 4, seed=1), random(*kernel, 4, 5, seed=2)
+    for padding in ("SAME", ((3, 0), (2, 1))):
+        y, cache = conv2d.forward(x, w, 1, padding)
+        dy = random(*y.shape, seed=3)
+        expected = by_steps(x.numpy(), w.numpy(), dy.numpy(), 1, padding)
+        for one, other in zip((y, *conv2d.backward(dy, cache)), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_no_images_give_no_y_and_a_dw_of_zero(stride):
+    x, w = tf.zeros([0, H, W, C], tf.float64), random(A, B, C, O)
+    y, cache = conv2d.forward(x, w, stride)
+    dx, dw = conv2d.backward(y, cache)
+    assert (y.shape[0], dx.shape) == (0, x.shape)
+    np.testing.assert_array_equal(dw, tf.zeros_like(w))
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 2), (3, 3), (5, 5), (2, 3), (5, 1), (1, 4)])
+def test_the_plain_convolution_equals_the_fast_one(kernel):
+    x, w = random(N, H, W, C, seed=1), random(*kernel, C, O, seed=2)
+    y, cache = conv2d.plain_forward(x, w)
+    dy = random(N, H, W, O, seed=3)
+    fast_y, fast_cache = conv2d.forward(x, w)
+    np.testing.assert_allclose(y, fast_y, rtol=1e-11, atol=1e-13)
+    plain, fast = conv2d.plain_backward(dy, cache), conv2d.backward(dy, fast_cache)
+    for one, other in zip(plain, fast, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
+
+
+def test_the_plain_convolution_runs_in_a_graph_on_images_of_unknown_size():
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, C], tf.float64)])
+    def both(x):
+        y, cache = conv2d.plain_forward(x, random(A, B, C, O))
+        return conv2d.plain_backward(y, cache), cache
+
+    x, w = random(N, H, W, C), random(A, B, C, O)
+    y, cache = conv2d.forward(x, w)
+    gradients, plain_cache = both(x)
+    for found in (gradients, conv2d.plain_backward(y, plain_cache)):
+        for one, other in zip(found, conv2d.backward(y, cache), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)

@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from helpers import config, random
 
-from bnstudy.model import layers
 from bnstudy.backend import xla
-from bnstudy.manual import softmax_cross_entropy
-from bnstudy.model.all_cnn import Model, build_layers
+from bnstudy.manual import network, softmax_cross_entropy
+from bnstudy.model.all_cnn import Model
+from bnstudy.model.layers import Context
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import GRADIENTS, make_train_step
+from bnstudy.runner.steps import GRADIENTS
 
 _LABELS = tf.TensorSpec([None], tf.int64)
 VARIATIONS = [
@@ -65,7 +65,7 @@ def test_ten_steps_by_hand_equal_ten_automatic_steps(batch_norm, axes, placement
 )
 def test_compiled_by_xla_a_network_computes_the_same(monkeypatch, gradients, axes, placement):
     fast = train(gradients, make_model("custom", axes, placement), steps=3)
-    monkeypatch.setattr(xla, "compiled", lambda function: function())
+    monkeypatch.setattr(xla, "enabled", False)
     plain = train(gradients, make_model("custom", axes, placement), steps=3)
     np.testing.assert_allclose(fast, plain, rtol=1e-11)
 
@@ -77,33 +77,14 @@ def test_compiled_by_xla_the_precisions_that_train_compute_the_same(
 ):
     images, labels = batch(1)
 
-    def derive():
+    def gradients():
         model = Model(config(), tf.float32, precision)
         return tf.function(lambda: GRADIENTS["manual"](model, images, labels)[2])()
 
-    fast = derive()
-    monkeypatch.setattr(xla, "compiled", lambda function: function())
-    for one, other in zip(fast, derive(), strict=True):
+    fast = gradients()
+    monkeypatch.setattr(xla, "enabled", False)
+    for one, other in zip(fast, gradients(), strict=True):
         assert np.abs(one - other).max() < tolerance * np.abs(other).max()
-
-
-def test_what_stands_between_two_convolutions_is_one_block():
-    blocks = [layer.name for layer in fusion.fuse(build_layers(config(), tf.float32))]
-    assert blocks == [
-        *("conv1", "elu1", "conv2", "elu2", "conv3", "elu3+bn3+pool3"),
-        *("conv4", "elu4", "conv5", "elu5", "conv6", "elu6+bn6+pool6"),
-        *("conv7", "elu7", "conv8", "elu8", "conv9", "elu9", "logits"),
-    ]
-
-
-@pytest.mark.compiled
-def test_a_step_has_one_compiled_part_for_each_block_and_one_for_the_update():
-    model = Model(config())
-    optimizer = Optimizer(config().optimizer, model.parameters)
-    graph = make_train_step(model, optimizer, "manual").get_concrete_function().graph
-    programs = [op for op in graph.get_operations() if "_XlaMustCompile" in op.node_def.attr]
-    forward, backward, update = 2, 9, 1  # in float32, ELU alone is not compiled on the way forward
-    assert len(programs) == forward + backward + update
 
 
 @pytest.mark.parametrize(
@@ -146,7 +127,7 @@ def test_layers_in_order():
 
 
 @pytest.mark.parametrize("width", [1.0, 0.25])
-def test_starting_weights_keep_the_scale_of_the_signal_at_any_width(width):
+def test_initial_weights_keep_the_scale_of_the_signal_at_any_width(width):
     model = Model(config("a", model__width=width))
     for number in range(1, 10):
         w = model.parameters[f"conv{number}/w"].numpy()
@@ -165,7 +146,7 @@ def test_all_cases_start_from_the_same_weights_and_no_two_layers_from_the_same_n
     assert len({tuple(w) for w in scaled}) == 9
 
 
-def test_a_seed_names_the_starting_weights():
+def test_a_seed_determines_the_initial_weights():
     def weights(seed):
         return Model(config(seed=seed)).parameters["conv2/w"].numpy()
 
@@ -214,6 +195,66 @@ def test_bfloat16_computes_low_and_keeps_full_precision():
     for low, high in zip(gradients, full[2], strict=True):
         cosine = np.sum(low * high) / np.linalg.norm(low) / np.linalg.norm(high)
         assert cosine > 0.95
+
+
+@pytest.mark.parametrize("batch_norm", ["none", "custom", "keras"])
+def test_walking_back_through_the_layers_gives_the_gradient_of_every_layers_input(batch_norm):
+    model = make_model(batch_norm)
+    images, labels = batch(3)
+    inputs, caches, x = [], [], images
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        for layer in model.layers:
+            tape.watch(x)
+            inputs.append(x)
+            x, cache = layer.forward(x, Context(training=True))
+            caches.append(cache)
+        cost, cost_cache = softmax_cross_entropy.forward(x, labels)
+    automatic = tape.gradient(cost, inputs)
+    dlogits = softmax_cross_entropy.backward(1.0, cost_cache)
+    walk = list(network.walk_back(model.layers, dlogits, caches))
+    assert len(walk) == len(model.layers)
+    for (dx, dparameters), expected, layer in zip(
+        walk, reversed(automatic), reversed(model.layers), strict=True
+    ):
+        assert np.abs(expected).max() > 1e-9, layer.name
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(dx, expected, rtol=1e-8, atol=1e-10 * scale, err_msg=layer.name)
+        assert [d.shape for d in dparameters] == [w.shape for w in layer.parameters.values()]
+
+
+def test_assign_sets_every_parameter_and_statistic():
+    source, model = make_model("custom"), make_model("custom", seed=1)
+    source.forward(batch(1)[0], training=True)
+    variables = {**source.parameters, **source.statistics}
+    model.assign({name: v.numpy() for name, v in variables.items()} | {"other": np.zeros(3)})
+    images, _ = batch(2)
+    np.testing.assert_array_equal(
+        model.forward(images, training=False)[0], source.forward(images, training=False)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("conv3/w", None, "conv3/w is missing"),
+        ("bn6/updates", None, "bn6/updates is missing"),
+        ("conv9/w", np.zeros([1, 1, 2, 10]), r"conv9/w has shape \[1, 1, 2, 10\], must have"),
+        ("bn3/gamma", np.zeros([1]), r"bn3/gamma has shape \[1\], must have"),
+    ],
+)
+def test_assign_refuses_what_does_not_fit_and_then_changes_nothing(name, value, message):
+    model = make_model("custom")
+    variables = {**model.parameters, **model.statistics}
+    before = {key: variable.numpy() for key, variable in variables.items()}
+    arrays = {key: array + 1 for key, array in before.items() if key != name}
+    if value is not None:
+        arrays[name] = value
+    with pytest.raises(ValueError, match=message) as caught:
+        model.assign(arrays)
+    assert "\n" not in str(caught.value)
+    for key, variable in variables.items():
+        np.testing.assert_array_equal(variable, before[key])
 
 
 @pytest.mark.parametrize("precision", [tf.float32, tf.bfloat16])

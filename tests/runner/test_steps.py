@@ -8,7 +8,7 @@ from helpers import config
 from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import make_evaluate, make_train_step, make_sums
+from bnstudy.runner.steps import make_evaluate, make_sums, make_train_step
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (23, 32, 32, 3), dtype=np.uint8)
@@ -66,11 +66,11 @@ def test_a_step_reports_the_batch_and_moves_downhill(gradients):
     logits, _ = model.forward(images, training=True)
     expected, _ = softmax_cross_entropy.forward(logits, LABELS)
     before = make_sums(cost=1.5, correct=7)
-    cost, correct = step(images, LABELS, 0.05, before)
+    cost, correct = step(images, LABELS, 0.05, 0, before)
     cost, correct = (float(cost) - 1.5) / 23, int(correct) - 7
     assert cost == pytest.approx(float(expected), rel=1e-5)  # from before the update
     assert correct == np.sum(np.argmax(logits, 1) == LABELS)
-    costs = [float(step(images, LABELS, 0.05, make_sums()).cost) / 23 for _ in range(10)]
+    costs = [float(step(images, LABELS, 0.05, 0, make_sums()).cost) / 23 for _ in range(10)]
     assert costs[-1] < cost - 0.02
 
 
@@ -80,7 +80,27 @@ def test_the_learning_rate_scales_the_step():
         optimizer = Optimizer(config(optimizer__name="sgd").optimizer, model.parameters)
         before = model.parameters["conv5/w"].numpy()
         step = make_train_step(model, optimizer, "manual")
-        step(standardize(np.float32(IMAGES)), LABELS, rate, make_sums())
+        step(standardize(np.float32(IMAGES)), LABELS, rate, 0, make_sums())
         return model.parameters["conv5/w"].numpy() - before
 
     np.testing.assert_allclose(moved(0.02), 2 * moved(0.01), rtol=1e-2, atol=1e-7)
+
+
+def test_every_layer_sees_the_runs_seed_and_the_step(monkeypatch):
+    """Whatever random numbers a layer draws, they are a function of both."""
+    model = Model(config(seed=7))
+    seen = tf.Variable([0, 0], dtype=tf.int64)
+    layer = model.layers[-1]
+    forward = layer.forward
+
+    def remember(x, context):
+        assert context.training is True
+        seen.assign([context.seed, context.step])
+        return forward(x, context)
+
+    monkeypatch.setattr(layer, "forward", remember)
+    optimizer = Optimizer(config().optimizer, model.parameters)
+    train_step = make_train_step(model, optimizer, "manual")
+    for step in (0, 12_345_678_901):
+        train_step(standardize(np.float32(IMAGES)), LABELS, 0.01, step, make_sums())
+        np.testing.assert_array_equal(seen, [7, step])

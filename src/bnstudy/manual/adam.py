@@ -59,10 +59,10 @@ def update(
         w: parameter, any shape, float32 or float64.
         dw: its gradient, like w.
         state: from `init` or the step before.
-        learning_rate: scalar.
-        beta_1: weight of the old m.
-        beta_2: weight of the old v.
-        epsilon: added outside the root.
+        learning_rate: scalar >= 0.
+        beta_1: weight of the old m, in [0, 1).
+        beta_2: weight of the old v, in [0, 1).
+        epsilon: added outside the root, >= 0.
         variant: "paper" or "keras".
 
     Returns:
@@ -73,7 +73,8 @@ def update(
 
     """
     w, dw, state = checks.optimizer_step(w, dw, state, State)
-    check_numbers(learning_rate, beta_1, beta_2, epsilon)
+    learning_rate = checks.learning_rate(learning_rate, w.dtype)
+    beta_1, beta_2, epsilon = checked_constants(beta_1, beta_2, epsilon)
     checks.one_of("variant", variant, VARIANTS)
     step, m, v = moments(dw, state, beta_1, beta_2)
     correction_1, correction_2 = corrections(step, beta_1, beta_2, w.dtype)
@@ -125,9 +126,10 @@ def corrections(
     return tf.cast(1 - beta_1**t, dtype), tf.cast(1 - beta_2**t, dtype)
 
 
-def check_numbers(learning_rate: object, beta_1: object, beta_2: object, epsilon: object) -> None:
-    """Refuse hyperparameters out of range; shared with AMSGrad."""
-    checks.number("learning_rate", learning_rate, 0)
-    checks.number("beta_1", beta_1, 0, 1, below=True)
-    checks.number("beta_2", beta_2, 0, 1, below=True)
-    checks.number("epsilon", epsilon, 0)
+def checked_constants(beta_1: float, beta_2: float, epsilon: float) -> tuple[float, float, float]:
+    """Return the constants as Python numbers; refuse those out of range. Shared with AMSGrad."""
+    return (
+        checks.number("beta_1", beta_1, 0, 1),
+        checks.number("beta_2", beta_2, 0, 1),
+        checks.number("epsilon", epsilon, 0),
+    )

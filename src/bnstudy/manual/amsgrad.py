@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from bnstudy.manual import checks
-from bnstudy.manual.adam import check_numbers, corrections, moments
+from bnstudy.manual.adam import checked_constants, corrections, moments
 
 VARIANTS = ("paper", "keras", "optax", "as_posted")
 
@@ -61,10 +61,10 @@ def update(
         w: parameter, any shape, float32 or float64.
         dw: its gradient, like w.
         state: from `init` or the step before.
-        learning_rate: scalar.
-        beta_1: weight of the old m.
-        beta_2: weight of the old v.
-        epsilon: added outside the root.
+        learning_rate: scalar >= 0.
+        beta_1: weight of the old m, in [0, 1).
+        beta_2: weight of the old v, in [0, 1).
+        epsilon: added outside the root, >= 0.
         variant: "paper", "keras", "optax" or "as_posted".
 
     Returns:
@@ -75,7 +75,8 @@ def update(
 
     """
     w, dw, state = checks.optimizer_step(w, dw, state, State)
-    check_numbers(learning_rate, beta_1, beta_2, epsilon)
+    learning_rate = checks.learning_rate(learning_rate, w.dtype)
+    beta_1, beta_2, epsilon = checked_constants(beta_1, beta_2, epsilon)
     checks.one_of("variant", variant, VARIANTS)
     step, m, v = moments(dw, state, beta_1, beta_2)  # (28), (29)
     correction_1, correction_2 = corrections(step, beta_1, beta_2, w.dtype)

@@ -11,7 +11,7 @@ from bnstudy.manual.precision import upcast
 
 
 def elu_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
-    """Return 2 dy where x > 0, else dy exp(x). Right: dy where x > 0, `elu.backward`, (5).
+    """Return 2 dy where x > 0, else dy exp(x). Right: dy where x > 0, (5).
 
     Args:
         dy: the shape and dtype of x.
@@ -30,7 +30,7 @@ def elu_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
 
 
 def average_backward(dy: tf.Tensor, cache: pooling.Cache) -> tf.Tensor:
-    """Repeat dy in each block. Right: divided by k^2, `pooling.average_backward`, (7).
+    """Repeat dy in each block. Right: divided by k^2, (7).
 
     Args:
         dy: [N, H/k, W/k, C].
@@ -43,11 +43,12 @@ def average_backward(dy: tf.Tensor, cache: pooling.Cache) -> tf.Tensor:
         ValueError: dy does not have the shape of y.
 
     """
-    return pooling.repeat(pooling.checked_dy(dy, cache), cache.size)
+    dy, k = pooling.checked_dy(dy, cache)
+    return pooling.repeat(dy, k)
 
 
 def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
-    """Repeat dy at every pixel. Right: divided by H W, `pooling.global_average_backward`, (9).
+    """Repeat dy at every pixel. Right: divided by H W, (9).
 
     Args:
         dy: [N, C].
@@ -66,7 +67,7 @@ def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
 def softmax_cross_entropy_backward(
     dcost: tf.Tensor | float, cache: softmax_cross_entropy.Cache
 ) -> tf.Tensor:
-    """Return dcost (p - onehot(labels)). Right: divided by N, `softmax_cross_entropy.backward`, (24).
+    """Return dcost (p - onehot(labels)). Right: divided by N, (24).
 
     Args:
         dcost: a scalar.
@@ -79,6 +80,6 @@ def softmax_cross_entropy_backward(
         ValueError: dcost is not one number.
 
     """
-    checks.number("dcost", dcost, float("-inf"))
-    p, labels = cache
+    p, labels = cache  # [N, K], [N]
+    dcost = softmax_cross_entropy.checked_dcost(dcost, p)
     return dcost * (p - tf.one_hot(labels, tf.shape(p)[1], dtype=p.dtype))

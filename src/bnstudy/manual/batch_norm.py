@@ -1,8 +1,8 @@
 """Batch normalization (Ioffe and Szegedy 2015, arXiv 1502.03167): equations (10) to (21).
 
 Every function works with any set of `axes`: (0, 1, 2) takes one mean and one variance per channel,
-over m = N H W values; (0,) one per pixel and channel, over m = N values. Statistics keep their axes,
-with length 1. The shapes at the ends of the lines are those of axes (0, 1, 2).
+over m = N H W values; (0,) one per pixel and channel, over m = N. Statistics keep their axes, with
+length 1. The shapes at the ends of the lines are those of axes (0, 1, 2).
 
 x and y may be half precision; everything between is computed in the dtype of gamma, float32 or
 float64. What checks the arguments is at the end of the file.
@@ -14,7 +14,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from bnstudy.manual import checks
-from bnstudy.manual.sums import sum_to
+from bnstudy.manual.sums import (
+    align,
+    broadcasts,
+    group_size,
+    shape_of_statistics,
+    sum_over_groups,
+    sum_to,
+)
 
 
 class Cache(NamedTuple):
@@ -51,24 +58,24 @@ def forward(
         ValueError: a shape, dtype, axis or epsilon that does not fit, or an empty batch.
 
     """
-    given, gamma, beta, axes = _checked(x, gamma, beta, axes, epsilon)
-    checks.not_empty("x", given)
-    shape = _shape_of_statistics(given, axes)
-    x = tf.cast(given, gamma.dtype)  # [N, H, W, C]
-    m = _group_size(x, shape)
-    mean = sum_to(x, shape) / m  # (10)  [1, 1, 1, C]
-    centered = x - mean  # [N, H, W, C]
+    x, gamma, beta, axes, epsilon = _checked(x, gamma, beta, axes, epsilon)
+    checks.not_empty("x", x)
+    shape = shape_of_statistics(x, axes)
+    x_full = tf.cast(x, gamma.dtype)  # [N, H, W, C]
+    m = group_size(x_full, shape)
+    mean = sum_to(x_full, shape) / m  # (10)  [1, 1, 1, C]
+    centered = x_full - mean  # [N, H, W, C]
     variance = sum_to(tf.square(centered), shape) / m  # (11)  [1, 1, 1, C]
     r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
     x_hat = centered * r  # (12)  [N, H, W, C]
-    y = _aligned(gamma, shape) * x_hat + _aligned(beta, shape)  # (13)  [N, H, W, C]
-    return tf.cast(y, given.dtype), Cache(given, mean, r, gamma, variance)
+    y = align(gamma, shape) * x_hat + align(beta, shape)  # (13)  [N, H, W, C]
+    return tf.cast(y, x.dtype), Cache(x, mean, r, gamma, variance)
 
 
 def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Backpropagate through `forward`.
 
-    Each x acts on its own x_hat directly, and on all of its group through the mean and the variance.
+    Each x acts on its own x_hat directly, and on all of its group by the mean and the variance.
 
         dbeta  = sum dy
         dgamma = sum dy x_hat
@@ -89,26 +96,30 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tens
         ValueError: dy does not fit x.
 
     """
-    dx_hat, x_hat, sum_dy, sum_dy_x_hat, dgamma, dbeta = _from_y_to_x_hat(dy, cache)
-    gamma = _aligned(cache.gamma, cache.mean.shape)  # [1, 1, 1, C]
-    m = _group_size(x_hat, cache.mean.shape)
-    mean_dx_hat = gamma * sum_dy / m  # (17d)  [1, 1, 1, C]
-    mean_dx_hat_x_hat = gamma * sum_dy_x_hat / m  # (17e)  [1, 1, 1, C]
-    dx = cache.r * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)  [N, H, W, C]
-    return tf.cast(dx, cache.x.dtype), dgamma, dbeta
+    return _backward(dy, cache, training=True)
 
 
-def _from_y_to_x_hat(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, ...]:
-    """Take the steps that training and inference share: from dy to dx_hat, dgamma and dbeta."""
+def _backward(
+    dy: tf.Tensor, cache: Cache, training: bool
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Take the steps of both backward passes, which differ in dx alone: (17) or (19)."""
     dy = tf.cast(checks.like("dy", dy, "x", cache.x), cache.gamma.dtype)  # [N, H, W, C]
-    shape, gamma = cache.mean.shape, cache.gamma  # [1, 1, 1, C], [C]
-    x_hat = (tf.cast(cache.x, gamma.dtype) - cache.mean) * cache.r  # (12)  [N, H, W, C]
+    x, mean, r, shape = tf.cast(cache.x, dy.dtype), cache.mean, cache.r, cache.mean.shape
+    gamma = align(cache.gamma, shape)  # [1, 1, 1, C]
+    x_hat = (x - mean) * r  # (12)  [N, H, W, C]
     sum_dy = sum_to(dy, shape)  # [1, 1, 1, C]
     sum_dy_x_hat = sum_to(dy * x_hat, shape)  # [1, 1, 1, C]
-    dbeta = _sum_to_parameter(sum_dy, gamma)  # (14)  [C]
-    dgamma = _sum_to_parameter(sum_dy_x_hat, gamma)  # (15)  [C]
-    dx_hat = _aligned(gamma, shape) * dy  # (16)  [N, H, W, C]
-    return dx_hat, x_hat, sum_dy, sum_dy_x_hat, dgamma, dbeta
+    dbeta = sum_over_groups(sum_dy, cache.gamma)  # (14)  [C]
+    dgamma = sum_over_groups(sum_dy_x_hat, cache.gamma)  # (15)  [C]
+    dx_hat = gamma * dy  # (16)  [N, H, W, C]
+    if training:
+        m = group_size(x, shape)
+        mean_dx_hat = gamma * sum_dy / m  # (17d)  [1, 1, 1, C]
+        mean_dx_hat_x_hat = gamma * sum_dy_x_hat / m  # (17e)  [1, 1, 1, C]
+        dx = r * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)  [N, H, W, C]
+    else:  # the statistics are constants
+        dx = r * dx_hat  # (19)  [N, H, W, C]
+    return tf.cast(dx, cache.x.dtype), dgamma, dbeta
 
 
 def inference_forward(
@@ -140,15 +151,14 @@ def inference_forward(
         ValueError: as `forward`, or statistics that do not fit x.
 
     """
-    given, gamma, beta, axes = _checked(x, gamma, beta, axes, epsilon)
-    mean = _checked_statistic("moving_mean", moving_mean, given, gamma, axes)  # [1, 1, 1, C]
-    variance = _checked_statistic("moving_variance", moving_variance, given, gamma, axes)
-    shape = _shape_of_statistics(given, axes)
-    x = tf.cast(given, gamma.dtype)  # [N, H, W, C]
+    x, gamma, beta, axes, epsilon = _checked(x, gamma, beta, axes, epsilon)
+    mean = _checked_statistic("moving_mean", moving_mean, gamma, x, axes)  # [1, 1, 1, C]
+    variance = _checked_statistic("moving_variance", moving_variance, gamma, x, axes)
+    shape = mean.shape
     r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
-    x_hat = (x - mean) * r  # [N, H, W, C]
-    y = _aligned(gamma, shape) * x_hat + _aligned(beta, shape)  # (18)  [N, H, W, C]
-    return tf.cast(y, given.dtype), Cache(given, mean, r, gamma, variance)
+    x_hat = (tf.cast(x, gamma.dtype) - mean) * r  # [N, H, W, C]
+    y = align(gamma, shape) * x_hat + align(beta, shape)  # (18)  [N, H, W, C]
+    return tf.cast(y, x.dtype), Cache(x, mean, r, gamma, variance)
 
 
 def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -169,9 +179,7 @@ def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tenso
         ValueError: dy does not fit x.
 
     """
-    dx_hat, _, _, _, dgamma, dbeta = _from_y_to_x_hat(dy, cache)
-    dx = cache.r * dx_hat  # (19)  [N, H, W, C]
-    return tf.cast(dx, cache.x.dtype), dgamma, dbeta
+    return _backward(dy, cache, training=False)
 
 
 def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Tensor:
@@ -181,7 +189,7 @@ def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Te
 
     Args:
         moving: the average so far.
-        batch: the statistic of this batch, of the same shape and dtype.
+        batch: the statistic of this batch, of the same dtype and, but for axes of length 1, shape.
         momentum: in [0, 1).
 
     Returns:
@@ -192,8 +200,11 @@ def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Te
 
     """
     moving = checks.as_tensor("moving", moving, checks.FULL)
-    batch = checks.like("batch", batch, "moving", moving)
-    checks.number("momentum", momentum, 0, 1, below=True)
+    batch = checks.as_tensor("batch", batch, [moving.dtype])
+    if _without_ones(batch.shape) == _without_ones(moving.shape):
+        batch = tf.reshape(batch, tf.shape(moving))
+    checks.shape_of("batch", batch, moving.shape, "the shape of moving")
+    momentum = checks.number("momentum", momentum, 0, 1)
     return momentum * moving + (1 - momentum) * batch  # (20)
 
 
@@ -216,23 +227,22 @@ def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tenso
 
     """
     moving = checks.as_tensor("moving", moving, checks.FULL)
-    checks.number("initial", initial, float("-inf"))
-    checks.number("momentum", momentum, 0, 1, below=True)
-    updates = checks.as_tensor("updates", updates, [tf.int32, tf.int64])
-    checks.number("updates", updates, 0)
+    initial = checks.number("initial", initial)
+    momentum = checks.number("momentum", momentum, 0, 1)
+    updates = checks.count("updates", updates)
     left = momentum ** tf.cast(updates, tf.float64)  # weight of the initial value, not yet rounded
     seen = tf.cast(tf.where(updates > 0, 1 - left, 1), moving.dtype)
     corrected = (moving - tf.cast(left * initial, moving.dtype)) / seen  # (21)
     return tf.where(updates > 0, corrected, moving)
 
 
-# --- shapes, and what is refused -----------------------------------------------------------------
+# --- what is refused -----------------------------------------------------------------------------
 
 
 def _checked(
     x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int], epsilon: float
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...]]:
-    """Return x, gamma and beta as tensors that fit, and the axes counted from the front."""
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...], float]:
+    """Return the arguments where they fit, the axes counted from the front."""
     x, gamma = checks.as_tensor("x", x), checks.as_tensor("gamma", gamma, checks.FULL)
     if x.dtype not in (gamma.dtype, *checks.HALF):
         raise ValueError(
@@ -240,70 +250,31 @@ def _checked(
             "float64, or a half-precision x and a float32 gamma"
         )
     axes = checks.axes_of("x", x, axes)
-    group = _without_axes(x, axes)
-    fits = tf.TensorShape(group).is_compatible_with(gamma.shape)
-    if not fits and not _broadcasts(gamma, _shape_of_statistics(x, axes)):
-        raise ValueError(
-            f"gamma has shape {checks.show(gamma.shape)}, must have {checks.show(group)}, the shape "
-            f"of x {checks.show(x.shape)} without axes {axes}, or one that broadcasts to it"
-        )
+    shape = shape_of_statistics(x, axes)
+    if not broadcasts(gamma.shape, shape):
+        why = f"the shape of x {checks.show(x.shape)} without axes {axes}, or what broadcasts to it"
+        checks.shape_of("gamma", gamma, _without_axes(x, axes), why)
     beta = checks.like("beta", beta, "gamma", gamma)
-    checks.number("epsilon", epsilon, 0)
-    return x, gamma, beta, axes
+    return x, gamma, beta, axes, checks.number("epsilon", epsilon, 0)
 
 
 def _checked_statistic(
-    name: str, given: tf.Tensor, x: tf.Tensor, gamma: tf.Tensor, axes: tuple[int, ...]
+    name: str, given: tf.Tensor, gamma: tf.Tensor, x: tf.Tensor, axes: tuple[int, ...]
 ) -> tf.Tensor:
-    """Return a moving statistic with its axes of length 1; refuse one that does not fit x."""
-    statistic = checks.as_tensor(name, given, [gamma.dtype])
-    shape = _shape_of_statistics(x, axes)
+    """Return a moving statistic with its axes, of length 1."""
+    statistic, shape = checks.as_tensor(name, given, [gamma.dtype]), shape_of_statistics(x, axes)
     if not shape.is_compatible_with(statistic.shape):
-        why = f"the shape of x {checks.show(x.shape)} without axes {axes}"
-        checks.shape_of(name, statistic, _without_axes(x, axes), why)
+        checks.shape_of(name, statistic, _without_axes(x, axes), "one number for each group of x")
+        for axis in axes:
+            statistic = tf.expand_dims(statistic, axis)
     if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(statistic < 0):
         raise ValueError(f"{name} is negative: {float(tf.reduce_min(statistic)):g}")
-    return _aligned(statistic, shape)
+    return tf.ensure_shape(statistic, shape)
 
 
 def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
     return [size for axis, size in enumerate(x.shape) if axis not in axes]
 
 
-def _shape_of_statistics(x: tf.Tensor, axes: tuple[int, ...]) -> tf.TensorShape:
-    """Return the shape of x with length 1 along the axes."""
-    return tf.TensorShape([1 if axis in axes else size for axis, size in enumerate(x.shape)])
-
-
-def _broadcasts(parameter: tf.Tensor, shape: tf.TensorShape) -> bool:
-    """Whether a parameter, aligned with the last axes, broadcasts to the shape of the statistics."""
-    if parameter.shape.rank > shape.rank:
-        return False
-    last = shape[shape.rank - parameter.shape.rank :]
-    return all(p in (1, None, s) or s is None for p, s in zip(parameter.shape, last, strict=True))
-
-
-def _aligned(parameter: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Return a parameter so that it broadcasts to statistics of that shape.
-
-    [C] does so as it is. [H, W], for axes 0 and 3, becomes [1, H, W, 1]. Nothing fits both ways but
-    sizes of 1, where both are the same.
-    """
-    if _broadcasts(parameter, shape):
-        return parameter
-    if shape.is_fully_defined():
-        return tf.reshape(parameter, shape)
-    sizes = iter(tf.unstack(tf.shape(parameter)))
-    return tf.reshape(parameter, [1 if size == 1 else next(sizes) for size in shape])
-
-
-def _sum_to_parameter(sums: tf.Tensor, gamma: tf.Tensor) -> tf.Tensor:
-    """Add up the sums of all groups that share gamma, in the shape of gamma."""
-    aligned = sum_to(sums, _aligned(gamma, sums.shape).shape)
-    return tf.reshape(aligned, tf.shape(gamma)) if aligned.shape != gamma.shape else aligned
-
-
-def _group_size(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
-    """Count the values that share a statistic: m."""
-    axes = [axis for axis, size in enumerate(shape) if size == 1]
-    return tf.cast(tf.reduce_prod(tf.gather(tf.shape(x), axes)), x.dtype)
+def _without_ones(shape: tf.TensorShape) -> list[int | None]:
+    return [size for size in shape if size != 1]

@@ -1,25 +1,34 @@
 """The doors of `manual/`: refuse what does not fit, in one line, before anything is computed.
 
-Sizes that are unknown while a graph is traced (None) fit everything, and values that are symbolic
-tensors are not looked at: then TensorFlow's own checks apply when the graph runs.
+While a graph is traced, sizes and values may be unknown. Unknown sizes fit everything, and unknown
+values are not looked at: what does not fit then ends in TensorFlow's own error when the graph runs.
 """
 
 import math
-import numbers
+import operator
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 HALF = (tf.bfloat16, tf.float16)
 FULL = (tf.float32, tf.float64)
-Shape = Sequence[int | None]
+Shape = Sequence[int | None] | tf.TensorShape
+
+
+# --- tensors --------------------------------------------------------------------------------------
 
 
 def as_tensor(name: str, value: Any, dtypes: Collection[tf.DType] = (*HALF, *FULL)) -> tf.Tensor:
-    """Return a tensor of one of the dtypes, with a known number of axes."""
-    tensor = tf.convert_to_tensor(value)
+    """Return a tensor of one of the dtypes, with a known number of axes.
+
+    Python numbers and lists have no dtype of their own: where one dtype is allowed, they take it.
+    """
+    is_python = isinstance(value, int | float | list | tuple)
+    try:
+        tensor = tf.convert_to_tensor(value, *(dtypes if is_python and len(dtypes) == 1 else ()))
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+        raise ValueError(f"{name} must be a tensor of numbers, not {show_value(value)}") from None
     if tensor.dtype not in dtypes:
         allowed = " or ".join(dtype.name for dtype in dtypes)
         raise ValueError(f"{name} is {tensor.dtype.name}, must be {allowed}")
@@ -43,44 +52,14 @@ def like(name: str, tensor: Any, other_name: str, other: tf.Tensor) -> tf.Tensor
     return tensor
 
 
-def optimizer_step(w: Any, dw: Any, state: Any, kind: type) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Return w, dw and state as tensors of one shape and dtype; the step of a state is a count."""
-    w = as_tensor("w", w, FULL)
-    dw = like("dw", dw, "w", w)
-    if getattr(state, "_fields", None) != kind._fields:
-        raise ValueError(f"state must come from init: {', '.join(kind._fields)}; not {state!r:.60}")
-    fields = {}
-    for name, value in state._asdict().items():
-        if name == "step":
-            fields[name] = as_tensor("state.step", value, [tf.int64, tf.int32])
-            number("state.step", fields[name], 0)
-        else:
-            fields[name] = like(f"state.{name}", value, "w", w)
-    return w, dw, kind(**fields)
-
-
-def images(name: str, value: Any, axes: str = "N, H, W, C") -> tf.Tensor:
+def images(name: str, value: Any) -> tf.Tensor:
     """Return a tensor with four axes."""
     tensor = as_tensor(name, value)
     if tensor.shape.rank != 4:
-        raise ValueError(f"{name} has shape {show(tensor.shape)}, must have four axes: [{axes}]")
+        raise ValueError(
+            f"{name} has shape {show(tensor.shape)}, must have four axes: [N, H, W, C]"
+        )
     return tensor
-
-
-def axes_of(name: str, tensor: tf.Tensor, axes: Any) -> tuple[int, ...]:
-    """Return axes counted from the front, in order; refuse what does not name axes of the tensor."""
-    rank = tensor.shape.rank
-    if isinstance(axes, str) or not isinstance(axes, Sequence) or not axes:
-        raise ValueError(f"axes must be a tuple such as (0, 1, 2), not {axes!r}")
-    for axis in axes:
-        if isinstance(axis, bool) or not hasattr(axis, "__index__") or not -rank <= axis < rank:
-            raise ValueError(
-                f"axes names {axis!r}; {name} with shape {show(tensor.shape)} has axes 0 to {rank - 1}"
-            )
-    counted = tuple(sorted(int(axis) % rank for axis in axes))
-    if len(set(counted)) < len(counted):
-        raise ValueError(f"axes names one axis twice: {tuple(axes)}")
-    return counted
 
 
 def not_empty(name: str, tensor: tf.Tensor) -> None:
@@ -89,34 +68,129 @@ def not_empty(name: str, tensor: tf.Tensor) -> None:
         raise ValueError(f"{name} is empty: it has shape {show(tensor.shape)}")
 
 
-def number(
-    name: str, value: Any, low: float, high: float = math.inf, *, below: bool = False
-) -> None:
-    """Refuse what is not one number from `low` to `high`; without `high` itself where `below`."""
-    if getattr(value, "shape", ()) not in ((), tf.TensorShape([]), tf.TensorShape(None)):
-        raise ValueError(f"{name} has shape {show(value.shape)}, must be one number")
-    known = tf.get_static_value(value) if tf.is_tensor(value) else value
-    if known is None:  # until the graph runs
-        return
-    is_number = isinstance(known, numbers.Real | np.ndarray) and not isinstance(known, bool)
-    if not is_number or not (low <= known < high or (known == high and not below)):
-        bounds = f"in [{low:g}, {high:g})" if below else f">= {low:g}" if low > -math.inf else ""
-        raise ValueError(f"{name} must be a number {bounds}, not {known!r}".replace(" ,", ","))
+def axes_of(name: str, tensor: tf.Tensor, axes: Any) -> tuple[int, ...]:
+    """Return axes counted from the front, in order; refuse what are not axes of the tensor."""
+    rank = tensor.shape.rank
+    if isinstance(axes, str) or not isinstance(axes, Sequence) or not axes:
+        raise ValueError(f"axes must be a tuple such as (0, 1, 2), not {show_value(axes)}")
+    counted = []
+    for axis in axes:
+        number = _as_integer(axis)
+        if number is None or not -rank <= number < rank:
+            raise ValueError(
+                f"axes contains {show_value(axis)}, but {name}, of shape {show(tensor.shape)}, "
+                f"has the axes 0 to {rank - 1}"
+            )
+        counted.append(number % rank)
+    if len(set(counted)) < len(counted):
+        raise ValueError(f"axes contains an axis twice: {show_value(axes)}")
+    return tuple(sorted(counted))
 
 
-def whole_number(name: str, value: Any, low: int) -> None:
-    """Refuse what is not an integer of at least `low`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < low:
-        raise ValueError(f"{name} must be an integer >= {low}, not {value!r}")
+# --- numbers and words ----------------------------------------------------------------------------
+
+
+def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return a number with low <= number < high; refuse the rest, NaN and infinity among it."""
+    known = _known(value)
+    is_number = isinstance(known, int | float) and not isinstance(known, bool)
+    if not is_number or not low <= known < high:
+        at_least = "a finite number" if low == -math.inf else f"a number >= {low:g}"
+        allowed = at_least if high == math.inf else f"a number in [{low:g}, {high:g})"
+        raise ValueError(f"{name} must be {allowed}, not {show_value(value)}")
+    return float(known)
+
+
+def learning_rate(value: Any, dtype: tf.DType) -> float | tf.Tensor:
+    """Return a rate >= 0; one that is unknown until the graph runs, as a scalar of the dtype."""
+    if tf.is_tensor(value) and _known(value) is None:
+        rate = as_tensor("learning_rate", value)
+        shape_of("learning_rate", rate, [], "one number")
+        return tf.cast(rate, dtype)
+    return number("learning_rate", value, 0)
+
+
+def count(name: str, value: Any) -> tf.Tensor:
+    """Return a scalar integer >= 0."""
+    tensor = as_tensor(name, value, (tf.int64, tf.int32))
+    shape_of(name, tensor, [], "one number")
+    known = tf.get_static_value(tensor)
+    if known is not None and known < 0:
+        raise ValueError(f"{name} must be >= 0, not {known}")
+    return tensor
+
+
+def whole_number(name: str, value: Any, low: int) -> int:
+    """Return an integer >= `low`."""
+    integer = _as_integer(value)
+    if integer is None or integer < low:
+        raise ValueError(f"{name} must be an integer >= {low}, not {show_value(value)}")
+    return integer
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
     """Refuse a word that is not among the choices."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, not {show_value(value)}")
 
 
-def show(shape: Any) -> str:
+def _known(value: Any) -> Any:
+    """Return the Python number that a NumPy or TensorFlow scalar holds; None if unknown."""
+    if tf.is_tensor(value):
+        value = tf.get_static_value(tf.convert_to_tensor(value))
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _as_integer(value: Any) -> int | None:
+    """Return what counts as an integer, NumPy's among it; None for the rest."""
+    try:
+        return None if isinstance(value, bool) else operator.index(_known(value))
+    except TypeError:
+        return None
+
+
+# --- caches, and the states of optimizers ---------------------------------------------------------
+
+
+def python_values(cache: Any, *fields: str) -> dict[str, Any]:
+    """Return fields of a cache as Python values; a tf.function returns them as tensors."""
+
+    def python(field: str, value: Any) -> Any:
+        known = _known(value)
+        if known is None and value is not None:
+            raise ValueError(f"cache.{field} is unknown here; call forward in the same tf.function")
+        return known.decode() if isinstance(known, bytes) else known
+
+    return {
+        field: tf.nest.map_structure(lambda v, f=field: python(f, v), getattr(cache, field))
+        for field in fields
+    }
+
+
+def optimizer_step(w: Any, dw: Any, state: Any, kind: type) -> tuple[tf.Tensor, tf.Tensor, Any]:
+    """Return w, dw and the state as tensors of one shape and dtype; but a step is a count."""
+    w = as_tensor("w", w, FULL)
+    dw = like("dw", dw, "w", w)
+    fields = getattr(state, "_fields", None)
+    if fields != kind._fields:
+        given = ", ".join(fields) if fields else type(state).__name__
+        raise ValueError(f"state must have {', '.join(kind._fields)}, as from init, not {given}")
+    checked = {
+        name: count("state.step", value) if name == "step" else like(f"state.{name}", value, "w", w)
+        for name, value in state._asdict().items()
+    }
+    return w, dw, kind(**checked)
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+def show(shape: Shape) -> str:
     """Write a shape as [8, 5, 6, 3], with ? for an unknown size."""
-    sizes = shape.as_list() if isinstance(shape, tf.TensorShape) else list(shape)
-    return "[" + ", ".join("?" if size is None else str(size) for size in sizes) + "]"
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def show_value(value: Any) -> str:
+    """Write a value on one line, shortened."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."

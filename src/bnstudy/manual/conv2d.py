@@ -22,14 +22,21 @@ class Cache(NamedTuple):
     margins: tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)) of `x`
 
 
-def plain_forward(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+class PlainCache(NamedTuple):
+    """What `plain_backward` needs."""
+
+    x_padded: tf.Tensor  # [N, H + A - 1, W + B - 1, C]
+    w: tf.Tensor  # [A, B, C, O]
+
+
+def plain_forward(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, PlainCache]:
     """Convolve with stride 1 and SAME padding, as case c does: one matrix product per offset.
 
         y[n, i, j, o] = sum_{a, b, c}  x_padded[n, i + a, j + b, c]  w[a, b, c, o]
 
     Args:
         x: images [N, H, W, C].
-        w: kernels [A, B, C, O].
+        w: kernels [A, B, C, O]; A and B must be known when a graph is traced.
 
     Returns:
         y [N, H, W, O], and the cache for `plain_backward`.
@@ -39,49 +46,43 @@ def plain_forward(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, tuple[tf.Tenso
 
     """
     x, w = _checked(x, w)
-    (height, width), (rows, columns) = x.shape[1:3], w.shape[:2]
-    x_padded = tf.pad(x, _same_padding(w))  # [N, H + A - 1, W + B - 1, C]
-    y = tf.zeros([*x.shape[:3], w.shape[3]], x.dtype)
-    for a in range(rows):
-        for b in range(columns):
-            y += x_padded[:, a : a + height, b : b + width] @ w[a, b]  # (1)  [.., C] @ [C, O]
-    return y, (x_padded, w)
+    before, after = _same_padding(w)
+    x_padded = _pad(x, before, after)  # [N, H + A - 1, W + B - 1, C]
+    y = 0
+    for a, b in _offsets(w):
+        y += _window(x_padded, a, b, x) @ w[a, b]  # (1)  [N, H, W, C] @ [C, O]
+    return y, PlainCache(x_padded, w)
 
 
-def plain_backward(
-    dy: tf.Tensor, cache: tuple[tf.Tensor, tf.Tensor]
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Backpropagate through `plain_forward`: each product gives its share to dw and to dx.
+def plain_backward(dy: tf.Tensor, cache: PlainCache) -> tuple[tf.Tensor, tf.Tensor]:
+    """Backpropagate through `plain_forward`: again one matrix product per offset, for each of both.
+
+        dw[a, b, c, o] = sum_{n, i, j}  x_padded[n, i + a, j + b, c]  dy[n, i, j, o]
+        dx[n, p, q, c] = sum_{a, b, o}  dy_padded[n, p + A - 1 - a, q + B - 1 - b, o]  w[a, b, c, o]
+
+    So dx is a convolution of dy with the kernel turned by 180 degrees.
 
     Args:
-        dy: [N, H, W, O].
+        dy: [N, H, W, O], the dtype of x.
         cache: from `plain_forward`.
 
     Returns:
         dx [N, H, W, C] and dw [A, B, C, O].
 
     Raises:
-        ValueError: dy does not fit.
+        ValueError: dy does not have the shape of y.
 
     """
     x_padded, w = cache
-    rows, columns = w.shape[:2]
-    size, height, width = (
-        x_padded.shape[0],
-        *(x_padded.shape[axis] - w.shape[axis - 1] + 1 for axis in (1, 2)),
-    )
-    dy = checks.as_tensor("dy", dy, [w.dtype])
-    checks.shape_of("dy", dy, [size, height, width, w.shape[3]], "the shape of y")
-    dx_padded, dw = tf.zeros_like(x_padded), {}
-    for a in range(rows):
-        for b in range(columns):
-            seen = x_padded[:, a : a + height, b : b + width]  # what w[a, b] was multiplied with
-            dw[a, b] = tf.einsum("nijc,nijo->co", seen, dy)  # (2)
-            around = [(0, 0), (a, rows - 1 - a), (b, columns - 1 - b), (0, 0)]
-            dx_padded += tf.pad(dy @ tf.transpose(w[a, b]), around)  # (3)
-    (top, _), (left, _) = _same_padding(w)[1:3]
-    dx = dx_padded[:, top : top + height, left : left + width]
-    return dx, tf.reshape(tf.stack(list(dw.values())), w.shape)
+    dy = _checked_plain_dy(dy, cache)
+    before, after = _same_padding(w)
+    dy_padded = _pad(dy, after, before)  # [N, H + A - 1, W + B - 1, O]
+    dx, dw, last = 0, [], tf.shape(w)[:2] - 1
+    for a, b in _offsets(w):
+        dw.append(tf.einsum("nijc,nijo->co", _window(x_padded, a, b, dy), dy))  # (2)  [C, O]
+        turned = _window(dy_padded, last[0] - a, last[1] - b, dy)  # [N, H, W, O]
+        dx += turned @ tf.transpose(w[a, b])  # (3)  [N, H, W, O] @ [O, C]
+    return dx, tf.reshape(dw, tf.shape(w))
 
 
 def forward(
@@ -116,11 +117,9 @@ def forward(
     else:
         margins, padding = _checked_margins(padding), "VALID"
         x = tf.pad(x, [(0, 0), *margins, (0, 0)])
-    if padding == "VALID":  # TensorFlow can crash on an empty output, or give it a wrong shape
-        for side, image, kernel in zip(("high", "wide"), x.shape[1:3], w.shape[:2], strict=True):
-            if None not in (image, kernel) and kernel > image:
-                raise ValueError(f"w is {kernel} {side}, must be at most {image}, as the padded x")
-    y = tf.nn.conv2d(x, w, strides, padding)  # (1)
+    if padding == "VALID":
+        x = _at_least_as_large_as_the_kernel(x, w)
+    y = tf.nn.conv2d(x, w, strides, padding)  # (1)  [N, H', W', O]
     return y, Cache(x, w, strides, padding, margins)
 
 
@@ -145,17 +144,40 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor]:
         ValueError: dy does not have the shape of y.
 
     """
-    x, w, strides, padding, ((top, bottom), (left, right)) = cache
-    dy = checks.as_tensor("dy", dy, [x.dtype])
+    dy = checks.as_tensor("dy", dy, [cache.x.dtype])
+    cache = cache._replace(**checks.python_values(cache, "strides", "padding", "margins"))
     checks.shape_of("dy", dy, _shape_of_y(cache), "the shape of y")
-    dw = tf.raw_ops.Conv2DBackpropFilter(  # (2)
+    x, w, strides, padding, ((top, bottom), (left, right)) = cache
+    dw = tf.raw_ops.Conv2DBackpropFilter(  # (2)  [A, B, C, O]
         input=x, filter_sizes=tf.shape(w), out_backprop=dy, strides=strides, padding=padding
     )
-    dx = tf.raw_ops.Conv2DBackpropInput(  # (3)
+    dx = tf.raw_ops.Conv2DBackpropInput(  # (3)  [N, H + top + bottom, W + left + right, C]
         input_sizes=tf.shape(x), filter=w, out_backprop=dy, strides=strides, padding=padding
     )
     height, width = tf.shape(x)[1], tf.shape(x)[2]
     return dx[:, top : height - bottom, left : width - right, :], dw
+
+
+# --- the plain convolution's windows --------------------------------------------------------------
+
+
+def _same_padding(w: tf.Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the (rows, columns) of zeros that SAME adds before and after, for stride 1."""
+    rows, columns = w.shape[0] - 1, w.shape[1] - 1
+    return (rows // 2, columns // 2), (rows - rows // 2, columns - columns // 2)
+
+
+def _pad(x: tf.Tensor, before: tuple[int, int], after: tuple[int, int]) -> tf.Tensor:
+    return tf.pad(x, [(0, 0), *zip(before, after, strict=True), (0, 0)])
+
+
+def _offsets(w: tf.Tensor) -> list[tuple[int, int]]:
+    return [(a, b) for a in range(w.shape[0]) for b in range(w.shape[1])]
+
+
+def _window(x_padded: tf.Tensor, a: int, b: int, image: tf.Tensor) -> tf.Tensor:
+    """Cut out what is seen at one offset: as high and as wide as the image."""
+    return x_padded[:, a : a + tf.shape(image)[1], b : b + tf.shape(image)[2]]
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -172,40 +194,57 @@ def _checked(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return x, w
 
 
+def _checked_plain_dy(dy: tf.Tensor, cache: PlainCache) -> tf.Tensor:
+    (count, high, wide, _), (rows, columns, _, outputs) = cache.x_padded.shape, cache.w.shape
+    sides = [
+        None if side is None else side - (kernel - 1)
+        for side, kernel in ((high, rows), (wide, columns))
+    ]
+    dy = checks.as_tensor("dy", dy, [cache.w.dtype])
+    checks.shape_of("dy", dy, [count, *sides, outputs], "the shape of y")
+    return dy
+
+
+def _at_least_as_large_as_the_kernel(x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+    """Return x; refuse an empty y, at which TensorFlow can crash, or whose shape can be wrong."""
+    sides = tuple(zip(("high", "wide"), x.shape[1:3], w.shape[:2], strict=True))
+    for side, image, kernel in sides:
+        if None not in (image, kernel) and kernel > image:
+            raise ValueError(f"w is {kernel} {side}, must be at most {image}, as the padded x")
+    if any(None in side for side in sides):  # known when the graph runs
+        message = "w is larger than the padded x"
+        fits = tf.debugging.assert_greater_equal(tf.shape(x)[1:3], tf.shape(w)[:2], message)
+        with tf.control_dependencies([fits]):
+            x = tf.identity(x)
+    return x
+
+
 def _shape_of_y(cache: Cache) -> list[int | None]:
     """Return the shape of y, as far as it is known."""
+    x, w, strides, padding, _ = cache
     sides = [
         None
         if image is None or kernel is None
-        else -(-(image if cache.padding == "SAME" else image - kernel + 1) // step)
-        for image, kernel, step in zip(
-            cache.x.shape[1:3], cache.w.shape[:2], cache.strides[1:3], strict=True
-        )
+        else -(-(image if padding == "SAME" else image - kernel + 1) // step)
+        for image, kernel, step in zip(x.shape[1:3], w.shape[:2], strides[1:3], strict=True)
     ]
-    return [cache.x.shape[0], *sides, cache.w.shape[3]]
-
-
-def _same_padding(w: tf.Tensor) -> list[tuple[int, int]]:
-    """Return the rows and columns of zeros that SAME adds for stride 1, as tf.pad takes them."""
-    rows, columns = w.shape[0] - 1, w.shape[1] - 1
-    return [(0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0)]
+    return [x.shape[0], *sides, w.shape[3]]
 
 
 def _checked_stride(stride: int | Sequence[int]) -> list[int]:
-    steps = list(stride) if isinstance(stride, Sequence) else [stride, stride]
-    for step in steps:
-        checks.whole_number("stride", step, 1)
-    if isinstance(stride, str) or len(steps) != 2:
-        raise ValueError(f"stride is {stride!r}, must be one step, or (down, right)")
-    return [1, int(steps[0]), int(steps[1]), 1]
+    steps = list(stride) if isinstance(stride, list | tuple) else [stride, stride]
+    if len(steps) != 2:
+        raise ValueError(f"stride must be one step or (down, right), not {stride!r}")
+    return [1, *(checks.whole_number("stride", step, 1) for step in steps), 1]
 
 
 def _checked_margins(padding: Sequence[Sequence[int]]) -> tuple[tuple[int, int], tuple[int, int]]:
-    right = '"SAME", "VALID" or ((top, bottom), (left, right))'
     try:
-        (top, bottom), (left, right_margin) = padding
+        (top, bottom), (left, right) = padding
     except (TypeError, ValueError):
-        raise ValueError(f"padding is {padding!r}, must be {right}") from None
-    for margin in (top, bottom, left, right_margin):
-        checks.whole_number("padding", margin, 0)
-    return (int(top), int(bottom)), (int(left), int(right_margin))
+        right = '"SAME", "VALID" or ((top, bottom), (left, right))'
+        raise ValueError(f"padding must be {right}, not {checks.show_value(padding)}") from None
+    top, bottom, left, right = (
+        checks.whole_number("padding", margin, 0) for margin in (top, bottom, left, right)
+    )
+    return (top, bottom), (left, right)

@@ -48,10 +48,10 @@ def backward(
         ValueError: the number of caches is not the number of layers.
 
     """
-    dx, dparameters = dy, []
+    dparameters: list[tf.Tensor] = []
     for dx, dlayer in walk_back(layers, dy, caches):
-        dparameters = dlayer + dparameters
-    return dx, dparameters
+        dy, dparameters = dx, dlayer + dparameters
+    return dy, dparameters
 
 
 def walk_back(

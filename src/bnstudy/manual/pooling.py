@@ -12,7 +12,7 @@ class Cache(NamedTuple):
     """What `average_backward` needs."""
 
     size: int  # k
-    shape: tf.TensorShape  # of x, as far as it is known
+    shape: list[int | None]  # of x, as far as it is known
 
 
 def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, Cache]:
@@ -32,18 +32,18 @@ def average_forward(x: tf.Tensor, size: int = 2) -> tuple[tf.Tensor, Cache]:
 
     """
     x = checks.images("x", x)
-    checks.whole_number("size", size, 1)
+    size = checks.whole_number("size", size, 1)
     for side in x.shape[1:3]:
         if side is not None and (side == 0 or side % size):
             raise ValueError(
                 f"x has shape {checks.show(x.shape)}: blocks of {size} x {size} do not fill it"
             )
-    _, height, width, channels = sizes_of(x)
-    blocks = tf.reshape(x, [-1, height // size, size, width // size, size, channels])
+    images, height, width, channels = sizes_of(x)
+    blocks = tf.reshape(x, [images, height // size, size, width // size, size, channels])
     # A sum of k^2 slices: as exact as tf.reduce_mean over axes 2 and 4, and faster on a CPU.
     pixels = [upcast(p) for row in tf.unstack(blocks, axis=2) for p in tf.unstack(row, axis=3)]
     y = tf.add_n(pixels) / size**2  # (6)  [N, H/k, W/k, C]
-    return tf.cast(y, x.dtype), Cache(size, x.shape)
+    return tf.cast(y, x.dtype), Cache(size, x.shape.as_list())
 
 
 def average_backward(dy: tf.Tensor, cache: Cache) -> tf.Tensor:
@@ -62,7 +62,8 @@ def average_backward(dy: tf.Tensor, cache: Cache) -> tf.Tensor:
         ValueError: dy does not have the shape of y.
 
     """
-    return repeat(checked_dy(dy, cache) / cache.size**2, cache.size)  # (7)  [N, H, W, C]
+    dy, k = checked_dy(dy, cache)  # [N, H/k, W/k, C]
+    return repeat(dy / k**2, k)  # (7)  [N, H, W, C]
 
 
 def repeat(blocks: tf.Tensor, k: int) -> tf.Tensor:
@@ -72,12 +73,13 @@ def repeat(blocks: tf.Tensor, k: int) -> tf.Tensor:
     return tf.reshape(pixels, [-1, height * k, width * k, channels])
 
 
-def checked_dy(dy: tf.Tensor, cache: Cache) -> tf.Tensor:
-    """Return dy; refuse one that does not have the shape of y."""
-    dy, (size, (images, height, width, channels)) = checks.images("dy", dy), cache
-    sides = [None if side is None else side // size for side in (height, width)]
+def checked_dy(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, int]:
+    """Return dy and k; refuse a dy that does not have the shape of y."""
+    size, (images, *sides, channels) = checks.python_values(cache, "size", "shape").values()
+    sides = [None if side is None else side // size for side in sides]
+    dy = checks.images("dy", dy)
     checks.shape_of("dy", dy, [images, *sides, channels], "the shape of y")
-    return dy
+    return dy, size
 
 
 def sizes_of(x: tf.Tensor) -> list[int | tf.Tensor]:
@@ -101,7 +103,8 @@ def global_average_forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     x = checks.images("x", x)
     if 0 in x.shape[1:3]:
         raise ValueError(f"x has shape {checks.show(x.shape)}: its images are empty")
-    return tf.reduce_mean(x, axis=(1, 2)), tf.shape(x)  # (8)  [N, C]
+    y = tf.reduce_mean(upcast(x), axis=(1, 2))  # (8)  [N, C]
+    return tf.cast(y, x.dtype), tf.shape(x)
 
 
 def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
@@ -119,8 +122,9 @@ def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
 
     """
     dy = global_checked_dy(dy, cache)
-    area = tf.cast(cache[1] * cache[2], dy.dtype)
-    return tf.broadcast_to(dy[:, None, None, :] / area, cache)  # (9)  [N, H, W, C]
+    share = upcast(dy) / tf.cast(cache[1] * cache[2], upcast(dy).dtype)
+    dx = tf.broadcast_to(share[:, None, None, :], cache)  # (9)  [N, H, W, C]
+    return tf.cast(dx, dy.dtype)
 
 
 def global_checked_dy(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:

@@ -45,7 +45,7 @@ def update(
         w: parameter, any shape, float32 or float64.
         dw: its gradient, like w.
         state: from `init` or the step before.
-        learning_rate: scalar.
+        learning_rate: scalar >= 0.
         momentum: in [0, 1).
 
     Returns:
@@ -56,7 +56,7 @@ def update(
 
     """
     w, dw, state = checks.optimizer_step(w, dw, state, State)
-    checks.number("learning_rate", learning_rate, 0)
-    checks.number("momentum", momentum, 0, 1, below=True)
+    learning_rate = checks.learning_rate(learning_rate, w.dtype)
+    momentum = checks.number("momentum", momentum, 0, 1)
     velocity = momentum * state.velocity - learning_rate * dw  # (26), (27)
     return w + velocity, State(velocity)

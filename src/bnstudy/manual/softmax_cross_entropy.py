@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from bnstudy.manual import checks
 
+_INTEGERS = (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uint16, tf.uint8)
+
 
 class Cache(NamedTuple):
     """What `backward` needs."""
@@ -53,8 +55,8 @@ def backward(dcost: tf.Tensor | float, cache: Cache) -> tf.Tensor:
         ValueError: dcost is not one number.
 
     """
-    checks.number("dcost", dcost, float("-inf"))
     p, labels = cache  # [N, K], [N]
+    dcost = checked_dcost(dcost, p)
     onehot = tf.one_hot(labels, tf.shape(p)[1], dtype=p.dtype)
     count = tf.cast(tf.shape(p)[0], p.dtype)
     return dcost * (p - onehot) / count  # (24)  [N, K]
@@ -91,8 +93,7 @@ def log_probabilities(logits: tf.Tensor) -> tf.Tensor:
         ValueError: the logits are not [N, K].
 
     """
-    logits = checks.as_tensor("logits", logits)
-    checks.shape_of("logits", logits, [None, None], "[N, K]")
+    logits = _checked_logits(logits)
     return logits - tf.reduce_logsumexp(logits, axis=1, keepdims=True)
 
 
@@ -101,15 +102,29 @@ def _at_labels(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.gather(values, labels, axis=1, batch_dims=1)
 
 
+def checked_dcost(dcost: tf.Tensor | float, p: tf.Tensor) -> tf.Tensor:
+    """Return dcost as a scalar tensor of the dtype of p."""
+    dcost = checks.as_tensor("dcost", dcost, [p.dtype])
+    checks.shape_of("dcost", dcost, [], "one number")
+    return dcost
+
+
 def _checked(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    logits, labels = checks.as_tensor("logits", logits), tf.convert_to_tensor(labels)
-    checks.shape_of("logits", logits, [None, None], "[N, K]")
-    if not labels.dtype.is_integer:
-        raise ValueError(f"labels are {labels.dtype.name}, must be integers")
+    logits = _checked_logits(logits)
+    labels = checks.as_tensor("labels", labels, _INTEGERS)
     checks.shape_of("labels", labels, [logits.shape[0]], "one integer per row of the logits")
     labels = tf.cast(labels, tf.int64)
-    if tf.executing_eagerly() and len(labels):  # in a graph, TensorFlow looks when it runs
-        low, high, classes = int(min(labels)), int(max(labels)), logits.shape[1]
+    known, classes = tf.get_static_value(labels), logits.shape[1]
+    if known is not None and known.size and classes is not None:  # else TensorFlow looks
+        low, high = known.min(), known.max()
         if low < 0 or high >= classes:
             raise ValueError(f"labels are {low} to {high}, must be 0 to {classes - 1}")
     return logits, labels
+
+
+def _checked_logits(logits: tf.Tensor) -> tf.Tensor:
+    logits = checks.as_tensor("logits", logits, checks.FULL)
+    checks.shape_of("logits", logits, [None, None], "[N, K]")
+    if logits.shape[1] == 0:
+        raise ValueError("logits have no classes: [N, 0]")
+    return logits

@@ -1,4 +1,9 @@
-"""Sums over the axes along which another tensor was broadcast."""
+"""Groups that share a statistic or a parameter: broadcasting to them, and summing over them.
+
+Statistics have the shape of x, with length 1 along the axes over which they are taken.
+"""
+
+from collections.abc import Collection
 
 import tensorflow as tf
 
@@ -38,3 +43,41 @@ def _fold(x: tf.Tensor, axes: list[int]) -> tf.Tensor:
             half, other_half = tf.split(x, 2, axis)
             x, halvings = half + other_half, halvings - 1
     return x
+
+
+def shape_of_statistics(x: tf.Tensor, axes: Collection[int]) -> tf.TensorShape:
+    """Return the shape of x, with length 1 along the axes."""
+    return tf.TensorShape([1 if axis in axes else size for axis, size in enumerate(x.shape)])
+
+
+def group_size(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Count the values of x that share a statistic: m."""
+    axes = [axis for axis, size in enumerate(shape) if size == 1]
+    return tf.cast(tf.reduce_prod(tf.gather(tf.shape(x), axes)), x.dtype)
+
+
+def broadcasts(parameter: tf.TensorShape, shape: tf.TensorShape) -> bool:
+    """Whether a parameter's shape, aligned with the last axes, broadcasts to that of statistics."""
+    last = shape[max(shape.rank - parameter.rank, 0) :]
+    return parameter.rank <= shape.rank and all(
+        size in (1, other) or other is None for size, other in zip(parameter, last, strict=True)
+    )
+
+
+def align(parameter: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Return a parameter so that it broadcasts to statistics of that shape.
+
+    [C] and [H, W, C] do so as they are. [H, W], for axes 0 and 3, becomes [1, H, W, 1].
+    """
+    if broadcasts(parameter.shape, shape):
+        return parameter
+    if shape.is_fully_defined():
+        return tf.reshape(parameter, shape)
+    sizes = iter(tf.unstack(tf.shape(parameter)))
+    return tf.reshape(parameter, [1 if size == 1 else next(sizes) for size in shape])
+
+
+def sum_over_groups(sums: tf.Tensor, parameter: tf.Tensor) -> tf.Tensor:
+    """Add up the sums of all groups that share a parameter, in its shape."""
+    shared = sum_to(sums, align(parameter, sums.shape).shape)
+    return shared if shared.shape == parameter.shape else tf.reshape(shared, tf.shape(parameter))

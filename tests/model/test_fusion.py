@@ -1,0 +1,67 @@
+"""Which layers are compiled as one, and that they compute the same."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import config, random
+
+from bnstudy.manual import network
+from bnstudy.model.all_cnn import Model, build_layers
+from bnstudy.model.batch_norm import AXES, BatchNorm
+from bnstudy.model.fusion import FusedLayers, fuse
+from bnstudy.model.layers import ELU, AveragePool, Context
+from bnstudy.runner.optimizers import Optimizer
+from bnstudy.runner.steps import make_train_step
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("axes", AXES)
+def test_fused_layers_compute_what_they_compute_one_by_one(axes):
+    """With XLA, for any number of images, in training and (with corrected averages) inference."""
+
+    def stack():
+        options = config(bn__debias=True, bn__momentum=0.7, bn__epsilon=0.01).bn
+        norm = BatchNorm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
+        norm.gamma.assign(random(*norm.gamma.shape, shift=2))
+        norm.beta.assign(random(*norm.beta.shape, seed=1))
+        return [ELU("elu"), norm, AveragePool("pool")]
+
+    plain, parts = stack(), stack()
+    fused = FusedLayers(parts)
+    shapes = [tf.TensorSpec([None, *shape], tf.float64) for shape in ((4, 6, 5), (2, 3, 5))]
+
+    @tf.function(input_signature=[*shapes, tf.TensorSpec([], tf.bool)], autograph=False)
+    def compiled(x, dy, training):
+        y, cache = fused.forward(x, Context(training))
+        return y, *fused.backward(dy, cache)
+
+    for number, training in enumerate((True, True, False)):
+        x, dy = random(5, 4, 6, 5, seed=number, shift=1), random(5, 2, 3, 5, seed=9 + number)
+        y, dx, dparameters = compiled(x, dy, training)
+        plain_y, cache = network.forward(plain, x, Context(training))
+        plain_dx, plain_dparameters = network.backward(plain, dy, cache)
+        np.testing.assert_allclose(y, plain_y, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(dx, plain_dx, rtol=1e-11, atol=1e-12)
+        for one, other in zip(dparameters, plain_dparameters, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+        for name, statistic in plain[1].statistics.items():
+            np.testing.assert_allclose(parts[1].statistics[name], statistic, rtol=1e-11)
+
+
+def test_layers_between_two_convolutions_are_fused():
+    names = [layer.name for layer in fuse(build_layers(config(), tf.float32))]
+    assert names == [
+        *("conv1", "elu1", "conv2", "elu2", "conv3", "elu3+bn3+pool3"),
+        *("conv4", "elu4", "conv5", "elu5", "conv6", "elu6+bn6+pool6"),
+        *("conv7", "elu7", "conv8", "elu8", "conv9", "elu9", "logits"),
+    ]
+
+
+@pytest.mark.compiled
+def test_a_step_has_one_compiled_part_for_each_block_and_one_for_the_update():
+    model = Model(config())
+    optimizer = Optimizer(config().optimizer, model.parameters)
+    graph = make_train_step(model, optimizer, "manual").get_concrete_function().graph
+    programs = [op for op in graph.get_operations() if "_XlaMustCompile" in op.node_def.attr]
+    forward, backward, update = 2, 9, 1  # in float32, a lone ELU is not compiled in forward
+    assert len(programs) == forward + backward + update
