@@ -1,4 +1,4 @@
-"""Random numbers as functions: of the seed, the purpose and an index, never of what came before."""
+"""Random numbers as functions of a seed, a purpose and an index, not of earlier draws."""
 
 import numpy as np
 
@@ -12,6 +12,10 @@ def random_stream(seed: int, purpose: int, index: int) -> np.random.Philox:
         seed: of the run.
         purpose: one of the above, so that two purposes never share numbers.
         index: the epoch, or the number of a layer.
+
+    Returns:
+        A generator at the start of its stream. Use `random_raw`, which NumPy promises never to
+        change, and no method of `Generator`, which may change.
 
     """
     return np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index])

@@ -7,18 +7,22 @@ from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     parser.set_defaults(function=run)
-    parser.add_argument("action", choices=["fetch", "verify", "where"])
+    parser.add_argument(
+        "action",
+        choices=["fetch", "verify", "where"],
+        help="download it unless it is there; read and check every image; print where it is",
+    )
     parser.add_argument(
         "--data", metavar="PATH", type=path, help="where CIFAR-10 is: a folder or a file"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print which copy would be used, or that it is intact."""
+    """Print which copy a run would use, or that it is intact."""
     from bnstudy.data import cifar10, download
 
     found = cifar10.find(options.data)

@@ -21,7 +21,10 @@ from bnstudy.config.yaml_reader import configs_dir, read_yaml, write_yaml
 _VARIANTS = dict.fromkeys(name for entry in OPTIMIZERS.values() for name in entry.variants)
 
 if TYPE_CHECKING:
-    DatasetName = BatchNormName = OptimizerName = VariantName = str
+    DatasetName = str
+    BatchNormName = str
+    OptimizerName = str
+    VariantName = str
 else:
     DatasetName = Literal[*DATASETS]
     BatchNormName = Literal[*BATCH_NORMS]
@@ -247,7 +250,8 @@ def _find(schema: dict[str, Any], key: str) -> dict[str, Any]:
     group, _, name = key.rpartition(".")
     if group:
         schema = schema["$defs"][_GROUP_MODELS[group].__name__]
-    return schema["properties"][name]
+    properties: dict[str, dict[str, Any]] = schema["properties"]
+    return properties[name]
 
 
 def _without(node: Any, names: set[str]) -> Any:

@@ -10,7 +10,7 @@ import os
 import re
 import reprlib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -126,9 +126,6 @@ def file_name(path: Path) -> str:
 class _Loader(yaml.SafeLoader):
     """Reads plain values only: no tag makes an object, and no key comes twice."""
 
-    yaml_implicit_resolvers: ClassVar[dict] = {}
-    yaml_constructors: ClassVar[dict] = {}
-
     def scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix(_TAG)
         if not isinstance(node, yaml.ScalarNode):
@@ -140,7 +137,7 @@ class _Loader(yaml.SafeLoader):
             raise _refusal(node, f"an integer of more than {MAX_DIGITS} digits")
         return _value(kind, text)
 
-    def sequence(self, node: yaml.Node) -> list[Any]:
+    def sequence(self, node: yaml.SequenceNode) -> list[Any]:
         return self.construct_sequence(node)
 
     def mapping(self, node: yaml.Node) -> dict[str, Any]:
@@ -181,6 +178,8 @@ class _Dumper(yaml.SafeDumper):
     """Quotes strings that YAML 1.1 or our reader would not read back as strings."""
 
 
+_Loader.yaml_implicit_resolvers = {}  # none of PyYAML's own
+_Loader.yaml_constructors = {}
 for _kind, _pattern in _SCALARS.items():
     _Loader.add_constructor(_TAG + _kind, _Loader.scalar)
     if _kind != "str":

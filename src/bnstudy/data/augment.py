@@ -4,14 +4,14 @@ import math
 
 import tensorflow as tf
 
-PROBABILITY = 0.1  # of each of the three: translation, rotation, scaling
+PROBABILITY = 0.1  # of each: translation, rotation, scaling
 TRANSLATION = 0.2  # at most, as a fraction of the side, in each direction
 ROTATION = math.radians(25)  # at most, either way
 SCALE = (0.8, 1.2)  # drawn for each direction
 
 
 def augment(images: tf.Tensor, seed: int, step: int | tf.Tensor) -> tf.Tensor:
-    """Flip every image left to right; translate, rotate and scale some, each one by chance.
+    """Flip every image left to right; translate, rotate and scale some of them at random.
 
     An output pixel at p (from the centre) is read, bilinearly, from the flipped input at
 
@@ -23,7 +23,7 @@ def augment(images: tf.Tensor, seed: int, step: int | tf.Tensor) -> tf.Tensor:
     Args:
         images: [N, H, W, C], float32.
         seed: of the run.
-        step: number of the step since the start of the run; names the random numbers.
+        step: number of the step since the start of the run; selects the random numbers.
 
     Returns:
         The augmented copies, of the same shape.

@@ -1,7 +1,7 @@
-"""Batches of a data set: those of an epoch, shuffled and augmented, and those of a test.
+"""Batches: of an epoch, shuffled and augmented, and of the test set in its order.
 
 Randomness is a function, not a state. The order of an epoch is a function of (seed, epoch), an
-augmentation of (seed, step), so that any batch of any run can be named and made again.
+augmentation of (seed, step), so that any batch of any run can be made again.
 """
 
 import math
@@ -30,7 +30,7 @@ def epoch_order(seed: int, epoch: int, count: int) -> np.ndarray:
 def test_batches(
     images: np.ndarray, labels: np.ndarray, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield all images in their order; the last batch may be smaller.
+    """Yield all test images in their order; the last batch may be smaller.
 
     Args:
         images: [n, 32, 32, 3].
@@ -44,13 +44,13 @@ def test_batches(
 
 
 class TrainingBatches:
-    """The training set, ready to be shown: shuffled, augmented, standardized.
+    """The training set in batches: shuffled, augmented, standardized.
 
     With augmentation, half of a batch are images and half one augmented copy of each, in the same
     order. No image is left out: the last batch of an epoch may be smaller.
 
     Args:
-        config: the whole configuration (`seed`, `data` and `training.batch_size` are read).
+        config: `seed`, `data` and `training.batch_size` are used.
         dataset: uint8 images.
         standardize: `standardizers(...).train`.
 
@@ -84,7 +84,7 @@ class TrainingBatches:
 
         Args:
             epoch: from 0.
-            first_step: number of the first batch wanted; those before it are left out.
+            first_step: number of the first batch to yield.
 
         """
         steps = tf.data.Dataset.range(first_step, self.steps)
@@ -95,7 +95,9 @@ class TrainingBatches:
         this = weakref.ref(self)  # TensorFlow never lets go of a function, nor of what it holds
 
         def take(epoch, step):
-            return this()._take(epoch, step)
+            batches = this()
+            assert batches is not None  # whoever iterates holds it
+            return batches._take(epoch, step)
 
         x, y = tf.numpy_function(take, [epoch, step], (tf.uint8, tf.int64))
         x = tf.cast(tf.ensure_shape(x, [None, *self._images.shape[1:]]), tf.float32)
@@ -106,7 +108,7 @@ class TrainingBatches:
         return self._standardize(x), y
 
     def _take(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Gather one batch, in NumPy: TensorFlow would keep a copy of all images."""
+        """Gather one batch, in NumPy, because TensorFlow would keep a copy of all images."""
         chosen = self._order(epoch)[step * self._originals : (step + 1) * self._originals]
         return self._images[chosen], self._labels[chosen]
 

@@ -13,7 +13,7 @@ CLASSES = 10
 
 
 class Dataset(NamedTuple):
-    """Training and test part of a data set; images are uint8 NHWC, labels int64."""
+    """The training set and the test set; images are uint8 NHWC, labels int64."""
 
     train_images: np.ndarray
     train_labels: np.ndarray
@@ -22,13 +22,13 @@ class Dataset(NamedTuple):
 
 
 def load_dataset(config: DataConfig) -> Dataset:
-    """Load the data set of a configuration, or the balanced part of it that the limits allow.
+    """Load the data set of a configuration, or the balanced subset that its limits ask for.
 
     Args:
         config: the group `data`.
 
     Raises:
-        UserError: the set cannot be found or read, or is smaller than a limit.
+        UserError: the data set cannot be found or read, or is smaller than a limit.
 
     """
     images, labels, test_images, test_labels = find(DATASETS[config.name])(config)

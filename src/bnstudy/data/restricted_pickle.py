@@ -1,4 +1,4 @@
-"""Unpickle what a stranger wrote: plain containers, numbers, strings and NumPy arrays, no code."""
+"""Read a stranger's pickle: plain containers, numbers, strings and NumPy arrays, never code."""
 
 import io
 import math
@@ -13,13 +13,16 @@ from bnstudy.errors import UserError, one_line
 def loads(content: bytes) -> Any:
     """Read a pickle; strings of Python 2 become bytes, and NumPy arrays become `Array`.
 
-    Raises UserError if it asks for anything else, and any exception at all if it is damaged.
+    Raises:
+        UserError: it asks for anything else.
+        Exception: of any type, if it is damaged.
+
     """
     return _Unpickler(io.BytesIO(content), encoding="bytes").load()
 
 
 class _Dtype:
-    """Stands for numpy.dtype in a pickle."""
+    """A stand-in for numpy.dtype in a pickle."""
 
     def __init__(self, name: Any = None, *_: Any):
         self.name = name
@@ -29,7 +32,7 @@ class _Dtype:
 
 
 class Array:
-    """Stands for a NumPy array in a pickle, and only keeps what it is told."""
+    """A stand-in for a NumPy array in a pickle, which only records its state."""
 
     state: Any = None
 
@@ -40,7 +43,15 @@ class Array:
         self.state = state
 
     def uint8(self, expected: tuple[int, ...]) -> np.ndarray:
-        """Return the array; UserError if it is not uint8 or not of the expected shape."""
+        """Return the array.
+
+        Args:
+            expected: its shape.
+
+        Raises:
+            UserError: it is not uint8, or has another shape.
+
+        """
         state = self.state if isinstance(self.state, tuple) and len(self.state) == 5 else [None] * 5
         _, shape, dtype, fortran, content = state
         if not (
@@ -55,7 +66,7 @@ class Array:
 
 
 class _Bytes:
-    """Stands for _codecs.encode, by which Python 3 writes bytes in a pickle for Python 2."""
+    """A stand-in for _codecs.encode, with which Python 3 writes bytes for Python 2."""
 
     def __new__(cls, text: str = "", encoding: str = "latin1") -> bytes:  # type: ignore[misc]
         if encoding not in ("latin1", b"latin1"):
@@ -67,7 +78,7 @@ class _Bytes:
 
 
 class _Unpickler(pickle._Unpickler):
-    """Reads plain containers, strings, integers and NumPy arrays, and refuses all else.
+    """Reads plain containers, strings, integers and NumPy arrays, and refuses everything else.
 
     The pure Python class, because the one in C allocates what a hostile file tells it to (one
     opcode can ask for 32 GB), and its opcodes cannot be taken away. NumPy's own reconstruction
@@ -89,8 +100,8 @@ class _Unpickler(pickle._Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> type:
-        """Return the stand-in for a name; UserError if the name is none of NumPy's five."""
+        """Return the stand-in for a name, and refuse any but these five."""
         if (module, name) not in self._ADMITTED:
             asked = one_line(f"{module}.{name}")
-            raise UserError(f"the pickle asks for {asked}, but may hold NumPy arrays alone")
+            raise UserError(f"the pickle asks for {asked}, but may only hold NumPy arrays")
         return self._ADMITTED[module, name]

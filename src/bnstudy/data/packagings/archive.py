@@ -37,7 +37,7 @@ def _files(archive: Path) -> Iterator[tuple[str, bytes]]:
             compressed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             stream = _Bounded(gzip.GzipFile(fileobj=file) if compressed else file, archive)
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as tar:
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 20) as tar:  # type: ignore[call-overload]
                 for number, member in enumerate(tar):
                     if number == common.MAX_MEMBERS:
                         limit = common.MAX_MEMBERS

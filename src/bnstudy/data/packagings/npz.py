@@ -1,5 +1,6 @@
 """One .npz file with x_train, y_train, x_test and y_test, the names that Keras uses."""
 
+import math
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -84,11 +85,11 @@ def _array(
             raise UserError(
                 f"{key} is {one_line(dtype)} {list(shape)}, must be {name} of shape {expected}"
             )
-        array = np.empty(shape[::-1] if fortran_order else shape, dtype)
-        size = stream.readinto(array.reshape(-1).view(np.uint8))
-        if size != array.nbytes or stream.read(1):  # to the end, where ZIP has its checksum
+        size = math.prod(shape) * dtype.itemsize
+        content = bytearray(stream.read(size))  # an array of bytes would be read-only
+        if len(content) != size or stream.read(1):  # to the end, where ZIP has its checksum
             raise UserError(f"{key} does not have the length that its header says")
-    return array.T if fortran_order else array
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
 
 
 def _member(archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:

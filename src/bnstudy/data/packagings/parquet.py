@@ -60,7 +60,7 @@ def _part(folder: Path, part: str, count: int) -> tuple[np.ndarray, np.ndarray]:
 def _open(path: Path) -> tuple[Path, Any]:
     """Open a file, and check its columns and its sizes before anything is unpacked."""
     try:
-        from pyarrow import parquet
+        from pyarrow import parquet  # type: ignore[import-untyped]
     except ImportError:
         raise UserError(
             'reading .parquet needs pyarrow: pip install "bnstudy[parquet]", or pip install pyarrow'
