@@ -1,0 +1,39 @@
+"""Mistakes in what TensorFlow runs on that a test must notice."""
+
+MUTATIONS = [
+    (
+        "compile nothing",
+        "backend/xla.py",
+        "jit_compile=True",
+        "jit_compile=False",
+        "tests/backend/test_xla.py::test_what_is_returned_twice_is_computed_and_returned_once",
+    ),
+    (
+        "ignore the switch",
+        "backend/xla.py",
+        "if tf.executing_eagerly() or not enabled:",
+        "if tf.executing_eagerly():",
+        "tests/backend/test_xla.py::test_switched_off_it_is_a_plain_call_in_a_graph_too",
+    ),
+    (
+        "convolve bfloat16 numbers without rounding the result",
+        "model/layers.py",
+        "return tf.cast(y, x.dtype), cache._replace(x=x, w=w)",
+        "return y, cache._replace(x=x, w=w)",
+        "tests/backend/test_bfloat16.py::test_without_instructions_a_convolution_is_the_rounded_exact_one",
+    ),
+    (
+        "take a CPU without bfloat16 for one that has it",
+        "backend/cpu.py",
+        "return not {",
+        "return bool(flags) or not {",
+        "tests/backend/test_cpu.py::test_the_flags_decide_whether_it_has_bfloat16",
+    ),
+    (
+        "allow TF32 unless it is switched off",
+        "backend/devices.py",
+        'os.environ.get("BNSTUDY_TF32") == "1"',
+        'os.environ.get("BNSTUDY_TF32") != "0"',
+        "tests/backend/test_devices.py::test_on_a_gpu_kernels_are_deterministic_and_tf32_is_off_unless_asked_for",
+    ),
+]
