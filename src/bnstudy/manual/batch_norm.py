@@ -5,7 +5,7 @@ over m = N H W values; (0,) one per pixel and channel, over m = N. Statistics ke
 length 1. The shapes at the ends of the lines are those of axes (0, 1, 2).
 
 x and y may be half precision; everything between is computed in the dtype of gamma, float32 or
-float64. What checks the arguments is at the end of the file.
+float64. `checks.py` refuses arguments that do not fit; the sums over groups are in `sums.py`.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ import tensorflow as tf
 from bnstudy.manual import checks
 from bnstudy.manual.sums import (
     align,
-    broadcasts,
     group_size,
+    ones_removed,
     shape_of_statistics,
     sum_over_groups,
     sum_to,
@@ -58,7 +58,7 @@ def forward(
         ValueError: a shape, dtype, axis or epsilon that does not fit, or an empty batch.
 
     """
-    x, gamma, beta, axes, epsilon = _checked(x, gamma, beta, axes, epsilon)
+    x, gamma, beta, axes, epsilon = checks.batch_norm(x, gamma, beta, axes, epsilon)
     checks.not_empty("x", x)
     shape = shape_of_statistics(x, axes)
     x_full = tf.cast(x, gamma.dtype)  # [N, H, W, C]
@@ -151,9 +151,9 @@ def inference_forward(
         ValueError: as `forward`, or statistics that do not fit x.
 
     """
-    x, gamma, beta, axes, epsilon = _checked(x, gamma, beta, axes, epsilon)
-    mean = _checked_statistic("moving_mean", moving_mean, gamma, x, axes)  # [1, 1, 1, C]
-    variance = _checked_statistic("moving_variance", moving_variance, gamma, x, axes)
+    x, gamma, beta, axes, epsilon = checks.batch_norm(x, gamma, beta, axes, epsilon)
+    mean = checks.statistic("moving_mean", moving_mean, gamma, x, axes)  # [1, 1, 1, C]
+    variance = checks.statistic("moving_variance", moving_variance, gamma, x, axes)
     shape = mean.shape
     r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
     x_hat = (tf.cast(x, gamma.dtype) - mean) * r  # [N, H, W, C]
@@ -201,7 +201,7 @@ def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Te
     """
     moving = checks.as_tensor("moving", moving, checks.FULL)
     batch = checks.as_tensor("batch", batch, [moving.dtype])
-    if _without_ones(batch.shape) == _without_ones(moving.shape):
+    if ones_removed(batch.shape) == ones_removed(moving.shape):
         batch = tf.reshape(batch, tf.shape(moving))
     checks.shape_of("batch", batch, moving.shape, "the shape of moving")
     momentum = checks.number("momentum", momentum, 0, 1)
@@ -234,47 +234,3 @@ def debias(moving: tf.Tensor, initial: float, momentum: float, updates: tf.Tenso
     seen = tf.cast(tf.where(updates > 0, 1 - left, 1), moving.dtype)
     corrected = (moving - tf.cast(left * initial, moving.dtype)) / seen  # (21)
     return tf.where(updates > 0, corrected, moving)
-
-
-# --- what is refused -----------------------------------------------------------------------------
-
-
-def _checked(
-    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int], epsilon: float
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...], float]:
-    """Return the arguments where they fit, the axes counted from the front."""
-    x, gamma = checks.as_tensor("x", x), checks.as_tensor("gamma", gamma, checks.FULL)
-    if x.dtype not in (gamma.dtype, *checks.HALF):
-        raise ValueError(
-            f"x is {x.dtype.name} and gamma {gamma.dtype.name}; give both the same of float32 and "
-            "float64, or a half-precision x and a float32 gamma"
-        )
-    axes = checks.axes_of("x", x, axes)
-    shape = shape_of_statistics(x, axes)
-    if not broadcasts(gamma.shape, shape):
-        why = f"the shape of x {checks.show(x.shape)} without axes {axes}, or what broadcasts to it"
-        checks.shape_of("gamma", gamma, _without_axes(x, axes), why)
-    beta = checks.like("beta", beta, "gamma", gamma)
-    return x, gamma, beta, axes, checks.number("epsilon", epsilon, 0)
-
-
-def _checked_statistic(
-    name: str, given: tf.Tensor, gamma: tf.Tensor, x: tf.Tensor, axes: tuple[int, ...]
-) -> tf.Tensor:
-    """Return a moving statistic with its axes, of length 1."""
-    statistic, shape = checks.as_tensor(name, given, [gamma.dtype]), shape_of_statistics(x, axes)
-    if not shape.is_compatible_with(statistic.shape):
-        checks.shape_of(name, statistic, _without_axes(x, axes), "one number for each group of x")
-        for axis in axes:
-            statistic = tf.expand_dims(statistic, axis)
-    if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(statistic < 0):
-        raise ValueError(f"{name} is negative: {float(tf.reduce_min(statistic)):g}")
-    return tf.ensure_shape(statistic, shape)
-
-
-def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
-    return [size for axis, size in enumerate(x.shape) if axis not in axes]
-
-
-def _without_ones(shape: tf.TensorShape) -> list[int | None]:
-    return [size for size in shape if size != 1]

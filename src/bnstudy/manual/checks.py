@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bnstudy.manual.sums import broadcasts, shape_of_statistics
+
 HALF = (tf.bfloat16, tf.float16)
 FULL = (tf.float32, tf.float64)
 Shape = Sequence[int | None] | tf.TensorShape
@@ -26,7 +28,9 @@ def as_tensor(name: str, value: Any, dtypes: Collection[tf.DType] = (*HALF, *FUL
     """
     is_python = isinstance(value, int | float | list | tuple)
     try:
-        tensor = tf.convert_to_tensor(value, *(dtypes if is_python and len(dtypes) == 1 else ()))
+        tensor = tf.convert_to_tensor(value)
+        if is_python and len(dtypes) == 1 and tensor.dtype in (tf.float32, tf.int32):
+            tensor = tf.convert_to_tensor(value, *dtypes)
     except (TypeError, ValueError, tf.errors.InvalidArgumentError):
         raise ValueError(f"{name} must be a tensor of numbers, not {show_value(value)}") from None
     if tensor.dtype not in dtypes:
@@ -56,9 +60,7 @@ def images(name: str, value: Any) -> tf.Tensor:
     """Return a tensor with four axes."""
     tensor = as_tensor(name, value)
     if tensor.shape.rank != 4:
-        raise ValueError(
-            f"{name} has shape {show(tensor.shape)}, must have four axes: [N, H, W, C]"
-        )
+        raise ValueError(f"{name} has shape {show(tensor.shape)}, must be [N, H, W, C]")
     return tensor
 
 
@@ -147,6 +149,46 @@ def _as_integer(value: Any) -> int | None:
         return None if isinstance(value, bool) else operator.index(_known(value))
     except TypeError:
         return None
+
+
+# --- batch norm -----------------------------------------------------------------------------------
+
+
+def batch_norm(
+    x: Any, gamma: Any, beta: Any, axes: Any, epsilon: Any
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tuple[int, ...], float]:
+    """Return the arguments where they fit, the axes counted from the front."""
+    x, gamma = as_tensor("x", x), as_tensor("gamma", gamma, FULL)
+    if x.dtype not in (gamma.dtype, *HALF):
+        raise ValueError(
+            f"x is {x.dtype.name} and gamma {gamma.dtype.name}; give both the same of float32 and "
+            "float64, or a half-precision x and a float32 gamma"
+        )
+    axes = axes_of("x", x, axes)
+    shape = shape_of_statistics(x, axes)
+    if not broadcasts(gamma.shape, shape):
+        why = f"the shape of x {show(x.shape)} without axes {axes}, or what broadcasts to it"
+        shape_of("gamma", gamma, _without_axes(x, axes), why)
+    beta = like("beta", beta, "gamma", gamma)
+    return x, gamma, beta, axes, number("epsilon", epsilon, 0)
+
+
+def statistic(
+    name: str, given: Any, gamma: tf.Tensor, x: tf.Tensor, axes: tuple[int, ...]
+) -> tf.Tensor:
+    """Return a moving statistic with its axes, of length 1."""
+    tensor, shape = as_tensor(name, given, [gamma.dtype]), shape_of_statistics(x, axes)
+    if not shape.is_compatible_with(tensor.shape):
+        shape_of(name, tensor, _without_axes(x, axes), "one number for each group of x")
+        for axis in axes:
+            tensor = tf.expand_dims(tensor, axis)
+    if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(tensor < 0):
+        raise ValueError(f"{name} must be >= 0, not {float(tf.reduce_min(tensor)):g}")
+    return tf.ensure_shape(tensor, shape)
+
+
+def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
+    return [size for axis, size in enumerate(x.shape) if axis not in axes]
 
 
 # --- caches, and the states of optimizers ---------------------------------------------------------

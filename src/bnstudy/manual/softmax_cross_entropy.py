@@ -126,5 +126,5 @@ def _checked_logits(logits: tf.Tensor) -> tf.Tensor:
     logits = checks.as_tensor("logits", logits, checks.FULL)
     checks.shape_of("logits", logits, [None, None], "[N, K]")
     if logits.shape[1] == 0:
-        raise ValueError("logits have no classes: [N, 0]")
+        raise ValueError(f"logits has shape {checks.show(logits.shape)}, must have a class")
     return logits
