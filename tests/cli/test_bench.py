@@ -48,4 +48,4 @@ def test_ctrl_c_says_that_nothing_is_kept(capsys, monkeypatch):
 
     monkeypatch.setattr(measure, "measure", interrupted)
     assert main(["bench", "--case", "a", *TINY]) == 130
-    assert capsys.readouterr().err == "bnstudy: interrupted; a benchmark keeps nothing\n"
+    assert capsys.readouterr().err == "bnstudy: interrupted; nothing was saved\n"

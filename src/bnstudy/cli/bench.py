@@ -5,14 +5,14 @@ import json
 import sys
 
 from bnstudy.backend import cpu
-from bnstudy.cli.configuration import add_set_and_data, at_least, overrides_of
+from bnstudy.cli.configuration import Commands, add_set_and_data, at_least, overrides_of
 from bnstudy.interrupts import EXIT_CODE
 from bnstudy.output import echo
 
 DESCRIPTION = """\
-Time the training steps of the cases, each in a process of its own, in turn. Nothing is kept. Peers
-train case b with Adam; of --set, only the width, the batch and the data apply to them. Leave the
-machine alone meanwhile; a spread above 10 % means that it was busy."""
+Time the training steps of the cases, each in a process of its own, in turns. Nothing is saved.
+Peers train case b with Adam; of --set, only width, batch size and data apply to them.
+Close other programs first: a spread above 10 % means that the machine was busy."""
 EXAMPLES = """\
 examples:
   bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
@@ -21,7 +21,7 @@ examples:
 """
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "bench",
@@ -45,8 +45,14 @@ def add_parser(commands) -> None:
         action="store_true",
         help="add plain TensorFlow, Keras fit, and PyTorch and JAX if installed",
     )
-    add("--rounds", metavar="N", type=at_least(2), default=5, help="turns of each [5]")
-    add("--steps", metavar="N", type=at_least(4), default=8, help="training steps in a turn [8]")
+    add(
+        "--rounds",
+        metavar="N",
+        type=at_least(2),
+        default=5,
+        help="rounds; in each, all take one turn [5]",
+    )
+    add("--steps", metavar="N", type=at_least(4), default=8, help="training steps per turn [8]")
     add("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -66,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         measure.measure(contenders, options.rounds)
     except KeyboardInterrupt:
-        echo("bnstudy: interrupted; a benchmark keeps nothing", sys.stderr)
+        echo("bnstudy: interrupted; nothing was saved", sys.stderr)
         return EXIT_CODE
     results = tables.report(contenders)
     echo(json.dumps(results, indent=2) if options.json else "\n".join(tables.lines(results)))

@@ -3,11 +3,14 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bnstudy.config.load import parse_set
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
+
+# What each command adds itself to.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_set_and_data(parser: argparse.ArgumentParser) -> None:

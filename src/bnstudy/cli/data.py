@@ -2,12 +2,12 @@
 
 import argparse
 
-from bnstudy.cli.configuration import path
+from bnstudy.cli.configuration import Commands, path
 from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("data", help="fetch, verify or find CIFAR-10")
     parser.set_defaults(function=run)

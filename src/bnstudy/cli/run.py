@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import bnstudy
-from bnstudy.cli.configuration import add_set_and_data, overrides_of, path
+from bnstudy.cli.configuration import Commands, add_set_and_data, overrides_of, path
 from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
@@ -12,7 +12,7 @@ from bnstudy.output import echo
 from bnstudy.run_folder.name import run_name
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser("run", help="train one case and leave a run folder")
     parser.set_defaults(function=run)

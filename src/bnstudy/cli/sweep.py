@@ -2,7 +2,7 @@
 
 import argparse
 
-from bnstudy.cli.configuration import at_least, path
+from bnstudy.cli.configuration import Commands, at_least, path
 
 PLAN = """\
 a plan:
@@ -17,7 +17,7 @@ a plan:
 """
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "sweep",
