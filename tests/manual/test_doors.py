@@ -341,21 +341,41 @@ def identify(row):
     return row if isinstance(row, str) else "call"
 
 
-ROWS = [*BATCH_NORM, *CONVOLUTION, *ELEMENTWISE_AND_POOLING, *COST, *OPTIMIZERS]
-
-
-@pytest.mark.parametrize(("call", "text"), ROWS, ids=identify)
-def test_what_does_not_fit_is_refused_in_one_line(call, text):
+def assert_refused(call, text):
     refusal = None
     try:
         call()
     except Exception as error:  # whatever it is, so that a wrong kind is a failed assertion too
         refusal = error
     assert type(refusal) is ValueError
-    message = str(refusal)
-    assert text in message
-    assert "\n" not in message
-    assert len(message) < 250
+    assert text in str(refusal)
+    assert "\n" not in str(refusal)
+    assert len(str(refusal)) < 250
+
+
+@pytest.mark.parametrize(("call", "text"), BATCH_NORM, ids=identify)
+def test_batch_norm_refuses_what_does_not_fit(call, text):
+    assert_refused(call, text)
+
+
+@pytest.mark.parametrize(("call", "text"), CONVOLUTION, ids=identify)
+def test_convolution_refuses_what_does_not_fit(call, text):
+    assert_refused(call, text)
+
+
+@pytest.mark.parametrize(("call", "text"), ELEMENTWISE_AND_POOLING, ids=identify)
+def test_elu_and_pooling_refuse_what_does_not_fit(call, text):
+    assert_refused(call, text)
+
+
+@pytest.mark.parametrize(("call", "text"), COST, ids=identify)
+def test_the_cost_refuses_what_does_not_fit(call, text):
+    assert_refused(call, text)
+
+
+@pytest.mark.parametrize(("call", "text"), OPTIMIZERS, ids=identify)
+def test_optimizers_and_networks_refuse_what_does_not_fit(call, text):
+    assert_refused(call, text)
 
 
 def graph(function, *specs):
@@ -392,10 +412,7 @@ IN_GRAPHS = [
 
 @pytest.mark.parametrize(("call", "text"), IN_GRAPHS, ids=identify)
 def test_what_cannot_fit_is_refused_while_a_graph_is_traced(call, text):
-    with pytest.raises(ValueError, match=r"must|unknown") as caught:
-        call()
-    assert text in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert_refused(call, text)
 
 
 @pytest.mark.parametrize("padding", ["VALID", ((1, 0), (0, 0))])

@@ -1,0 +1,161 @@
+"""Mistakes in `model/` and in a run's optimizer, each with the test that must notice it.
+
+(mistake, file below src/bnstudy, what is there exactly once, what replaces it, test)
+"""
+
+ALL_CNN = "model/all_cnn.py"
+ALL_CNN_TEST = "tests/model/test_all_cnn.py::"
+BATCH_NORM = "model/batch_norm.py"
+BATCH_NORM_TEST = "tests/model/test_batch_norm.py::"
+FUSION_TEST = "tests/model/test_fusion.py::"
+LAYERS = "model/layers.py"
+LAYERS_TEST = "tests/model/test_layers.py::"
+STATISTICS = BATCH_NORM_TEST + "test_training_uses_the_batch_and_inference_what_is_remembered"
+BRANCHES = "lambda: self._forward_training(x), lambda: self._forward_inference(x)"
+CONTEXT = "tests/runner/test_steps.py::test_every_layer_sees_the_runs_seed_and_the_step"
+OPTIMIZERS = "runner/optimizers.py"
+OPTIMIZERS_TEST = "tests/runner/test_optimizers.py::"
+
+MUTATIONS = [
+    (
+        "use the moving statistics in training",
+        BATCH_NORM,
+        BRANCHES,
+        BRANCHES.replace(
+            "self._forward_training(x)",
+            "(self._forward_training(x), self._forward_inference(x))[1]",
+        ),
+        STATISTICS,
+    ),
+    (
+        "update the moving statistics in inference",
+        BATCH_NORM,
+        BRANCHES,
+        BRANCHES.replace(
+            "self._forward_inference(x)",
+            "(self._forward_inference(x), self._forward_training(x))[0]",
+        ),
+        STATISTICS,
+    ),
+    (
+        "forget to count the updates of the moving averages",
+        BATCH_NORM,
+        "self.updates.assign_add(1)",
+        "self.updates.assign_add(0)",
+        BATCH_NORM_TEST + "test_debias_makes_the_first_inference_exact",
+    ),
+    (
+        "correct the moving variance as if it had started at 0",
+        BATCH_NORM,
+        "batch_norm.debias(variance, initial, momentum, self.updates)",
+        "batch_norm.debias(variance, 0 * initial, momentum, self.updates)",
+        BATCH_NORM_TEST + "test_debias_makes_the_first_inference_exact",
+    ),
+    (
+        "leave a corrected variance below zero",
+        BATCH_NORM,
+        "variance = tf.maximum(variance, 0)",
+        "variance = tf.identity(variance)",
+        BATCH_NORM_TEST + "test_the_corrected_variance_of_a_constant_channel_is_not_negative",
+    ),
+    (
+        "exchange the gradients of gamma and beta",
+        BATCH_NORM,
+        '{"gamma": dgamma, "beta": dbeta}',
+        '{"gamma": dbeta, "beta": dgamma}',
+        BATCH_NORM_TEST + "test_backward_equals_automatic_differentiation",
+    ),
+    (
+        "differentiate a convolution at the weights of today",
+        LAYERS,
+        "w=for_convolution(cache.w)",
+        "w=for_convolution(tf.cast(self.w.value(), cache.w.dtype))",
+        LAYERS_TEST + "test_a_cache_of_a_convolution_holds_its_weights",
+    ),
+    (
+        "average the logits in bfloat16",
+        LAYERS,
+        "pooling.global_average_forward(tf.cast(x, self.dtype))",
+        "pooling.global_average_forward(x)",
+        LAYERS_TEST + "test_the_logits_are_averaged_in_float32",
+    ),
+    (
+        "use the right derivatives where the author's are asked for",
+        ALL_CNN,
+        'return AS_POSTED if config.training.gradients == "as_posted" else RIGHT',
+        "return RIGHT",
+        "tests/manual/test_as_posted.py::"
+        "test_ten_steps_equal_a_transcription_of_what_the_author_did",
+    ),
+    (
+        "double the gradients that are compiled",
+        "model/fusion.py",
+        "network.backward(self.layers, dy, cache)",
+        "network.backward(self.layers, dy + dy, cache)",
+        FUSION_TEST + "test_fused_layers_compute_what_they_compute_one_by_one",
+    ),
+    (
+        "forget to fuse",
+        "model/fusion.py",
+        "result += [FusedLayers(neighbours)] if fusible else neighbours",
+        "result += neighbours",
+        FUSION_TEST + "test_layers_between_two_convolutions_are_fused",
+    ),
+    (
+        "draw narrow networks as wide ones",
+        ALL_CNN,
+        "stddev /= math.sqrt(config.model.width)",
+        "stddev /= 1",
+        ALL_CNN_TEST + "test_initial_weights_keep_the_scale_of_the_signal_at_any_width",
+    ),
+    (
+        "draw the same weights for every seed",
+        ALL_CNN,
+        "random_stream(config.seed, WEIGHTS, number)",
+        "random_stream(0, WEIGHTS, number)",
+        ALL_CNN_TEST + "test_a_seed_determines_the_initial_weights",
+    ),
+    (
+        "draw the same weights for every layer",
+        ALL_CNN,
+        "random_stream(config.seed, WEIGHTS, number)",
+        "random_stream(config.seed, WEIGHTS, 1)",
+        ALL_CNN_TEST
+        + "test_all_cases_start_from_the_same_weights_and_no_two_layers_from_the_same_numbers",
+    ),
+    (
+        "assign what fits before refusing what does not",
+        ALL_CNN,
+        "if tuple(arrays[name].shape) != tuple(variable.shape):",
+        "if variable.assign(arrays[name]) is None:",
+        ALL_CNN_TEST + "test_assign_refuses_what_does_not_fit_and_then_changes_nothing",
+    ),
+    (
+        "hide the step from the layers",
+        ALL_CNN,
+        "Context(training, self._seed, step)",
+        "Context(training, self._seed)",
+        CONTEXT,
+    ),
+    (
+        "hide the seed from the layers",
+        ALL_CNN,
+        "Context(training, self._seed, step)",
+        "Context(training, step=step)",
+        CONTEXT,
+    ),
+    (
+        "forget the optimizer's state from step to step",
+        OPTIMIZERS,
+        "old.assign(new)",
+        "old.assign(old)",
+        OPTIMIZERS_TEST + "test_equals_the_pure_update",
+    ),
+    (
+        "let the learning rate fall faster",
+        OPTIMIZERS,
+        "(1 + config.decay * epoch)",
+        "(1 + config.decay) ** epoch",
+        OPTIMIZERS_TEST + "test_the_rate_of_each_epoch",
+    ),
+]
