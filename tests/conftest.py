@@ -10,7 +10,7 @@ from bnstudy.config.load import load_config
 from bnstudy.run_folder.files import write_text_atomic
 from bnstudy.run_folder.log import EpochMetrics, write_metrics
 
-# XLA takes seconds a network. Here already: processes inherit it, and fixtures of modules run first.
+# XLA takes seconds a network. Set at import: processes inherit it, and session fixtures need it.
 os.environ["BNSTUDY_XLA"] = "0"
 
 

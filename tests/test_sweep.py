@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bnstudy
-from bnstudy.cli.main import main
-from bnstudy.sweep import load_plan, run_plan
+from bnstudy.cli.main import main, make_parser
+from bnstudy.cli.run import config_of
+from bnstudy.sweep import load_plan
 
 TINY = {
     "preset": "quick",
@@ -67,11 +69,35 @@ def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
         {"case": "c", "preset": ["lite", "as_posted"], "bn.debias": True, "data.train_limit": None},
         {"case": "a", "optimizer": {"name": "sgd", "learning_rate": 0.1}},
     ]
-    from bnstudy.cli import main as cli
-
     for run in load_plan(write_plan({"runs": entries})):
-        options = cli._parser().parse_args(["run", *run.arguments])
-        assert cli._config(options) == run.config
+        options = make_parser().parse_args(["run", *run.arguments])
+        assert config_of(options) == run.config
+
+
+def test_a_tilde_is_the_home_folder(write_plan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "own.yaml").write_text("extends: cases/b\nseed: 7\n")
+    write_plan({"out": "~/out", "runs": [{"config": "~/own.yaml"}]}, "home/plan.yaml")
+    (run,) = load_plan("~/plan.yaml")
+    assert run.folder == tmp_path / "home" / "out" / "case-b_own_seed-7"
+    assert run.arguments == ["--case", "b", "--config", str(tmp_path / "home" / "own.yaml")]
+
+
+def test_a_plan_saved_by_another_editor_is_read_or_refused_in_one_line(write_plan):
+    text = "grid: {case: [a]}\n"
+    path = write_plan("")
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert [run.config.case for run in load_plan(path)] == ["a"]
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(bnstudy.UserError, match=r"line 1: not UTF-8 text; save the file as UTF-8"):
+        load_plan(path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"plan.yaml", ""])
+def test_what_is_no_path_of_a_plan_is_one_line(path):
+    with pytest.raises(bnstudy.UserError, match="must be the path of a plan"):
+        load_plan(path)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +113,7 @@ def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
         ("runs: {case: a}", "must be a list of mappings"),
         ("runs: [a]", "must be a list of mappings"),
         ("out: 3\nruns: [{case: a}]", "out: must be a folder"),
+        ("out: ~nobody-of-that-name/x\nruns: [{case: a}]", "out: .*there is no such user"),
         ("grid: {case: [a, d]}", "run 2: .*unknown case 'd'; the cases are a, b, c"),
         ("grid: {case: [a], bn.momentun: [1]}", "run 1: .*did you mean 'bn.momentum'"),
         ("runs: [{seed: 1}]", "run 1: which case"),
@@ -147,56 +174,6 @@ def test_any_plan_loads_or_is_refused_in_one_line(plan):
         assert "\n" not in message
 
 
-def sweep(path, *more):
-    command = [sys.executable, "-m", "bnstudy", "sweep", str(path), *more]
-    return subprocess.Popen(
-        command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def test_one_failing_run_stops_no_other_and_finished_ones_are_skipped(write_plan, tmp_path):
-    wild = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e18, "name": "wild"}
-    runs = [{**TINY, "case": "a", **wild}, {**TINY, "case": "a"}, {**TINY, "case": "c"}]
-    path = write_plan({"out": "out", "runs": runs})
-    process = sweep(path, "--jobs", "2")
-    out, errors = process.communicate(timeout=200)
-    assert process.returncode == 2, errors
-    last = out.splitlines()[-4:]
-    assert last[-1] == "1 failed, 2 finished"
-    assert "wild" in last[0]
-    assert "learning rate 1e+18" in last[0]
-    assert all(" 1/1 " in line for line in last[1:3])
-    folders = [f for f in (tmp_path / "out").iterdir() if f.is_dir() and f.name != "wild"]
-    times = {folder: (folder / "result.json").stat().st_mtime_ns for folder in folders}
-    assert len(times) == 2
-
-    path = write_plan({"out": "out", "runs": runs[1:]})
-    process = sweep(path)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "epoch" not in out.replace("epochs", "")
-    assert {f: (f / "result.json").stat().st_mtime_ns for f in folders} == times
-
-
-def test_ctrl_c_saves_every_run_and_the_sweep_continues(write_plan, tmp_path):
-    long = {**TINY, "training.epochs": 400, "data.train_limit": 200}
-    path = write_plan({"out": "out", "runs": [{**long, "case": "a"}, {**long, "case": "c"}]})
-    process = sweep(path)
-    for line in process.stdout:
-        if "epoch 2/400" in line:
-            break
-    os.kill(process.pid, signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "saved at step" in out
-    assert out.splitlines()[-1] == "1 interrupted, 1 waiting"
-    assert errors.startswith("bnstudy: the sweep was stopped, and what the runs saved is whole")
-    assert errors.count("\n") == 1
-    (folder,) = [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
-    assert list((folder / "checkpoints").glob("*.npz"))
-    assert bnstudy.load_log(folder).result is None
-
-
 def test_a_plan_full_of_aliases_is_refused_at_once(write_plan):
     levels = "".join(f"  - &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]\n" for i in range(1, 9))
     for key in ("config", "name", "preset"):
@@ -208,35 +185,82 @@ def test_a_plan_full_of_aliases_is_refused_at_once(write_plan):
         assert len(str(caught.value)) < 1000
 
 
-def test_a_reader_that_leaves_stops_no_run(write_plan, tmp_path):
-    path = write_plan({"out": "out", "runs": [{**TINY, "case": "a"}]})
+# ------------------------------------------------------------------------------- processes
+
+
+def sweep(path, *more):
+    command = [sys.executable, "-P", "-m", "bnstudy", "sweep", str(path), *more]
+    return subprocess.Popen(
+        command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_one_failing_run_stops_no_other_and_a_sweep_skips_extends_and_continues(
+    write_plan, tmp_path
+):
+    (tmp_path / "out" / "bad" / "config.yaml").mkdir(parents=True)
+    (tmp_path / "out" / ".DS_Store").write_text("x")
+    wild = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e18, "name": "wild"}
+    a = {**TINY, "case": "a"}
+    runs = [{**a, **wild}, {**a, "name": "bad"}, {**a, "name": "good"}]
+    process = sweep(write_plan({"out": "out", "runs": runs}), "--jobs", "2")
+    out, errors = process.communicate(timeout=200)
+    assert process.returncode == 2, errors
+    *_, first, second, third, summary = out.splitlines()
+    assert summary == "2 failed, 1 finished"
+    assert first.startswith("wild")
+    assert "learning rate 1e+18" in first
+    assert second.startswith("bad")
+    assert "config.yaml is not a regular file" in second
+    assert " 1/1 " in third
+    shutil.copytree(tmp_path / "out" / "good", tmp_path / "out" / "same")
+    finished = tmp_path / "out" / "same" / "result.json"
+    before = finished.stat().st_mtime_ns
+
+    runs = [{**a, "name": "good", "training.epochs": 2}, {**a, "name": "same"}]
+    process = sweep(write_plan({"out": "out", "runs": runs}))
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    first, second = out.splitlines()[1:3]  # before anything is run
+    assert re.search(r"^good +waiting +1/2 ", first)  # to be extended
+    assert re.search(r"^same +finished +1/1 ", second)
+    assert "good: epoch 2/2" in out
+    assert "same: epoch" not in out
+    assert out.splitlines()[-1] == "2 finished"
+    assert finished.stat().st_mtime_ns == before
+    assert bnstudy.load_log(tmp_path / "out" / "good").result["epochs"] == 2
+
+
+def test_ctrl_c_saves_every_run_and_the_sweep_can_be_continued(write_plan, tmp_path):
+    long = {**TINY, "training.epochs": 400, "data.train_limit": 200}
+    path = write_plan({"out": "out", "runs": [{**long, "case": "a"}, {**long, "case": "c"}]})
     process = sweep(path)
+    for line in process.stdout:
+        if "epoch 2/400" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "saved at step" in out
+    assert out.splitlines()[-1] == "1 interrupted, 1 waiting"
+    assert errors == (
+        "bnstudy: the sweep was stopped; the last checkpoint of every run is intact; "
+        "the same command continues\n"
+    )
+    (folder,) = [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
+    assert list((folder / "checkpoints").glob("*.npz"))
+    assert bnstudy.load_log(folder).result is None
+
+
+def test_a_reader_that_leaves_stops_no_run_and_the_current_folder_is_not_imported(
+    write_plan, tmp_path
+):
+    (tmp_path / "bnstudy").mkdir()
+    (tmp_path / "bnstudy" / "__main__.py").write_text("open('PWNED', 'w')")
+    (tmp_path / "bnstudy" / "__init__.py").write_text("")
+    process = sweep(write_plan({"out": "out", "runs": [{**TINY, "case": "a"}]}))
     process.stdout.close()
     process.stderr.close()
     assert process.wait(timeout=100) == 0
     assert len(list((tmp_path / "out").glob("*/result.json"))) == 1
-
-
-def test_the_current_folder_is_not_imported(write_plan, tmp_path):
-    (tmp_path / "bnstudy").mkdir()
-    (tmp_path / "bnstudy" / "__main__.py").write_text("open('PWNED', 'w')")
-    (tmp_path / "bnstudy" / "__init__.py").write_text("")
-    runs = load_plan(write_plan({"out": str(tmp_path / "out"), "runs": [{**TINY, "case": "a"}]}))
-    here = os.getcwd()
-    os.chdir(tmp_path)
-    try:
-        assert run_plan(runs, 1) == 0
-    finally:
-        os.chdir(here)
     assert not (tmp_path / "PWNED").exists()
-
-
-def test_a_folder_that_cannot_be_read_fails_alone(write_plan, tmp_path):
-    (tmp_path / "out" / "bad" / "config.yaml").mkdir(parents=True)
-    runs = [{**TINY, "case": "a", "name": "bad"}, {**TINY, "case": "a", "name": "good"}]
-    path = write_plan({"out": "out", "runs": runs})
-    process = sweep(path)
-    out, _ = process.communicate(timeout=100)
-    assert process.returncode == 2
-    assert out.splitlines()[-1] == "1 failed, 1 finished"
-    assert "config.yaml is no regular file" in out

@@ -1,4 +1,4 @@
-"""SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; a second one interrupts it immediately."""
+"""SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; the second one stops it immediately."""
 
 import signal
 import threading
@@ -28,7 +28,7 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self._asked
 
-    def handle(self, signum: int, frame: object) -> None:
+    def handle(self, *_: object) -> None:
         """Note the first request; raise KeyboardInterrupt at the second: the files are intact."""
         first, now = not self._asked, time.monotonic()
         self._asked = True  # a plain flag: a lock could be held by what the signal interrupts

@@ -33,8 +33,6 @@ from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, graceful_stop
 from bnstudy.output import echo
 from bnstudy.paths import user_path
-from bnstudy.run_folder.folder import finished_result
-from bnstudy.run_folder.log import read_metrics
 from bnstudy.run_folder.name import run_name
 
 PLAN_KEYS = ("out", "grid", "runs")
@@ -71,7 +69,7 @@ def load_plan(path: str | Path) -> list[Run]:
     out = plan.get("out", "logs")
     if not isinstance(out, str) or not out:
         raise UserError(f"{path}: out: must be a folder, got {show(out)}")
-    out = user_path(out, f"{path}: out:", "a folder")
+    out = user_path(out, f"{path}: out", "a folder")
     runs = [
         _make_run(entry, out, path, number)
         for number, entry in enumerate(_entries(plan, path), start=1)
@@ -116,7 +114,7 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
         if not isinstance(file, str | None):
             raise UserError(f"config: must be a file, got {show(file)}")
         if file is not None:
-            file = path.parent / user_path(file, "config:", "a file")
+            file = path.parent / user_path(file, "config", "a file")
         config = load_config(case, presets, file, keys)
         if config.case is None:
             raise UserError("which case? say case: a, b or c")
@@ -188,6 +186,8 @@ def run_plan(runs: list[Run], jobs: int) -> int:
 
 def _update_state(run: Run) -> None:
     """Mark a run that has finished already, or whose folder cannot be used."""
+    from bnstudy.run_folder.folder import finished_result  # NumPy: not for a wrong plan
+
     try:
         if finished_result(run.folder, run.config) is not None:
             run.state = "finished"
@@ -249,6 +249,8 @@ def table(runs: list[Run]) -> str:
 
 def _last_epoch(folder: Path) -> tuple[int, str]:
     """Return the number of finished epochs and the last test accuracy, as far as the log tells."""
+    from bnstudy.run_folder.log import read_metrics
+
     try:
         rows = read_metrics(folder / "metrics.csv")
     except (UserError, OSError):

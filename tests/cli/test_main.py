@@ -1,64 +1,90 @@
 """The command line as a user meets it: exit codes, one-line errors, no TensorFlow for help."""
 
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 import bnstudy
 from bnstudy.cli.main import main
-from bnstudy.run_folder.name import run_name
+from bnstudy.runner import training
 
 TINY = [
     *("--set", "model.width=0.05", "--set", "training.epochs=1", "--set", "training.batch_size=20"),
     *("--set", "data.train_limit=40", "--set", "data.test_limit=20"),
 ]
 
-# Runs the command and tells which heavy modules it imported.
+HELP = [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"]]
+WRONG = [
+    (["run"], "--case a, b or c"),
+    (["run", "--case", "d"], "the cases are a, b, c"),
+    (["run", "--case", "c", "--preset", "quik"], "quick"),
+    (["run", "--case", "c", "--set", "bn.momentun=0.5"], "did you mean 'bn.momentum'?"),
+    (["run", "--case", "c", "--set", "training.epochs=many"], "an integer >= 1"),
+    (["run", "--case", "c", "--set", "training.epochs"], "KEY=VALUE"),
+    (["run", "--case", "c", "--seed", "x"], "invalid int value"),
+    (["run", "--case", "c", "--config", "nowhere.yaml"], "nowhere.yaml"),
+    (["run", "--case", "c", "--config", "~nobody-of-that-name/x"], "there is no such user"),
+    (["run", "--case", "c", "--out", ""], "argument --out: the path must be a file or a folder"),
+    (["run", "--case", "c", "--data", ""], "data.dir"),
+    (["sweep", "nowhere.yaml"], "nowhere.yaml"),
+    (["train"], "invalid choice: 'train'"),
+    ([], "required"),
+]
+
+# Runs the commands one after the other, and tells after each what it said and what is imported.
 PROBE = """
-import sys
+import contextlib, io, json, sys
 from bnstudy.cli.main import main
-try:
-    code = main(sys.argv[1:])
-except SystemExit as exit:
-    code = exit.code
-heavy = {"tensorflow", "keras", "numpy", "matplotlib"} & set(sys.modules)
-print(f"code {code}, imported {sorted(heavy)}")
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main(arguments)
+        except SystemExit as exit:
+            code = exit.code
+    heavy = sorted({"tensorflow", "keras", "numpy", "matplotlib"} & set(sys.modules))
+    answers.append([code, out.getvalue(), err.getvalue(), heavy])
+print(json.dumps(answers))
 """
 
 
-def probe(*arguments):
-    command = [sys.executable, "-c", PROBE, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+@pytest.fixture(scope="module")
+def answer():
+    """Return a function of arguments: (exit code, output, errors, heavy modules)."""
+    commands = [*HELP, *(arguments for arguments, _ in WRONG)]
+    command = [sys.executable, "-c", PROBE, json.dumps(commands)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    answers = json.loads(ended.stdout)
+    return lambda arguments: answers[commands.index(arguments)]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
-def test_help_imports_nothing_heavy(arguments):
-    assert probe(*arguments).stdout.endswith("code 0, imported []\n")
+@pytest.mark.parametrize("arguments", HELP)
+def test_help_imports_nothing_heavy(answer, arguments):
+    code, out, err, heavy = answer(arguments)
+    assert (code, err, heavy) == (0, "", [])
+    assert out.startswith(("usage: bnstudy", "bnstudy "))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["run"], "--case a, b or c"),
-        (["run", "--case", "d"], "the cases are a, b, c"),
-        (["run", "--case", "c", "--preset", "quik"], "quick"),
-        (["run", "--case", "c", "--set", "bn.momentun=0.5"], "did you mean 'bn.momentum'?"),
-        (["run", "--case", "c", "--set", "training.epochs=many"], "an integer >= 1"),
-        (["run", "--case", "c", "--set", "training.epochs"], "KEY=VALUE"),
-        (["run", "--case", "c", "--seed", "x"], "invalid int value"),
-        (["run", "--case", "c", "--config", "nowhere.yaml"], "nowhere.yaml"),
-        (["train"], "invalid choice: 'train'"),
-        ([], "required"),
-    ],
-)
-def test_wrong_input_is_one_line_and_exit_code_2_without_tensorflow(arguments, says):
-    ended = probe(*arguments)
-    assert ended.stdout == "code 2, imported []\n"
-    assert ended.stderr.startswith("bnstudy: ")
-    assert ended.stderr.count("\n") == 1
-    assert says in ended.stderr
+@pytest.mark.parametrize(("arguments", "says"), WRONG)
+def test_wrong_input_is_one_line_and_exit_code_2_without_tensorflow(answer, arguments, says):
+    code, out, err, heavy = answer(arguments)
+    assert (code, out, heavy) == (2, "", [])
+    assert err.startswith("bnstudy: ")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_python_m_is_the_same_program():
+    command = [sys.executable, "-m", "bnstudy", "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"bnstudy {bnstudy.__version__}\n"
 
 
 def test_run_plot_and_run_again(tmp_path, monkeypatch, capsys):
@@ -68,28 +94,29 @@ def test_run_plot_and_run_again(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "logs" / "case-c_quick_seed-3"
     assert (folder / "test.png").exists()
     first = capsys.readouterr()
-    assert "epoch 1/1: train cost" in first.err  # plain lines, since this is no terminal
+    assert "epoch 1/1: train cost" in first.err  # plain lines, since this is not a terminal
     assert "logs/case-c_quick_seed-3: test accuracy 0." in first.out
     accuracy = first.out.partition("accuracy ")[2]
     assert main(run) == 0
     again = capsys.readouterr()
-    assert again.out.endswith("finished already, test accuracy " + accuracy)
+    assert again.out.endswith("already finished, test accuracy " + accuracy)
     assert "epoch" not in again.err  # nothing was trained
 
     (folder / "train.png").unlink()
-    assert main(["plot", str(folder)]) == 0
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["plot", "~/logs/case-c_quick_seed-3"]) == 0
     assert (folder / "train.png").exists()
-    other = ["run", "--case", "a", "--preset", "quick", *TINY]
+    other = ["run", "--case", "a", "--preset", "quick", "--out", "~/a", *TINY]
     assert main(other) == 0
-    both = ["logs/case-a_quick_seed-0", "logs/case-c_quick_seed-3"]
-    assert main(["plot", *both, "--reference", "--out", "both.png"]) == 0
+    assert main(["plot", "~/a", str(folder), "--reference", "--out", "~/both.png"]) == 0
     assert (tmp_path / "both.png").stat().st_size > 10_000
+    assert not (tmp_path / "~").exists()
 
     assert main([*run, "--set", "bn.momentum=0.5"]) == 2
     assert "bn.momentum: 0.5 here, 0.9 there" in capsys.readouterr().err
 
 
-def test_plot_of_no_run_folder(tmp_path, capsys):
+def test_plot_of_what_is_not_a_run_folder(tmp_path, capsys):
     assert main(["plot", str(tmp_path / "nowhere")]) == 2
     assert "no such folder" in capsys.readouterr().err
 
@@ -100,41 +127,54 @@ def test_cifar10_that_is_not_there(tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert "nowhere does not exist" in error
     assert "cifar-10-batches-py" in error
-    assert not (tmp_path / "run" / "result.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("presets", "file", "seed", "name"),
-    [
-        ([], None, 0, "case-c_seed-0"),
-        (["quick"], None, 4, "case-c_quick_seed-4"),
-        (["lite", "as_posted"], "mine.yaml", 0, "case-c_lite_as_posted_mine_seed-0"),
-    ],
-)
-def test_the_name_of_a_run_folder(tmp_path, presets, file, seed, name):
-    path = tmp_path / file if file else None
-    if path:
-        path.write_text("training: {epochs: 3}\n")
-    config = bnstudy.load_config("c", presets, path, {"seed": seed})
-    assert run_name(config, presets, path) == name
+def test_a_place_where_no_folder_can_be_made(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["run", "--case", "c", "--preset", "quick", "--out", f"{tmp_path}/file/run"]) == 2
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/file" in error
+    assert error.count("\n") == 1
 
 
-def test_python_m_is_the_same_program():
-    command = [sys.executable, "-m", "bnstudy", "--version"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert ended.stdout == f"bnstudy {bnstudy.__version__}\n"
+def test_a_second_stop_ends_the_command_with_130(tmp_path, monkeypatch, capsys):
+    def stuck(self, *_):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(training.Training, "train_epoch", stuck)
+    assert (
+        main(["run", "--case", "a", "--preset", "quick", *TINY, "--out", str(tmp_path / "r")])
+        == 130
+    )
+    error = capsys.readouterr().err
+    assert error.startswith("bnstudy: stopped immediately; the last checkpoint is intact; the same")
+    assert error.count("\n") == 1
 
 
-def test_the_public_names():
-    for name in bnstudy.__all__:
-        assert getattr(bnstudy, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = bnstudy.nothing
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_output_is_no_error():
-    script = "from bnstudy.output import echo; echo('x'); echo('y')"
-    with open("/dev/full", "w") as full:
-        ended = subprocess.run([sys.executable, "-c", script], stdout=full, stderr=subprocess.PIPE)
-    assert (ended.returncode, ended.stderr) == (0, b"")
+def test_a_second_process_is_refused_and_sigterm_saves_and_stops(tmp_path, capsys):
+    folder = str(tmp_path / "run")
+    arguments = ["run", "--case", "a", "--preset", "quick", *TINY]
+    arguments += ["--set", "training.epochs=900", "--out", folder]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bnstudy", *arguments], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr.readline().startswith("epoch 1/900")
+        for more in ([], ["--fresh"]):
+            assert main([*arguments, *more]) == 2
+            error = capsys.readouterr().err
+            assert f"is in use by process {process.pid} on" in error
+            assert error.count("\n") == 1
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    said = re.fullmatch(
+        r"bnstudy: .*run: saved at step (\d+); the same command continues", errors.splitlines()[-1]
+    )
+    saved = max(path.stem for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert saved == f"step-{int(said[1]):08d}"

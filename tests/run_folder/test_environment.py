@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import bnstudy
-from bnstudy.run_folder.environment import _git, environment
+from bnstudy.run_folder.environment import environment, git_state
 from bnstudy.run_folder.files import write_json
 
 
 def test_environment_says_where_and_how(tmp_path, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    variables = {"OMP_NUM_THREADS": "2", "BNSTUDY_XLA": "0", "BNSTUDY_TF32": "1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     facts = environment(["bnstudy", "run", "--out", "my runs"])
     assert facts["command"] == "bnstudy run --out 'my runs'"
@@ -23,8 +25,9 @@ def test_environment_says_where_and_how(tmp_path, monkeypatch):
     assert facts["versions"]["numpy"] == np.__version__
     assert facts["cpu"]
     assert facts["cores"] >= 1
-    assert facts["variables"]["OMP_NUM_THREADS"] == "2"
+    assert facts["variables"].items() >= variables.items()
     assert facts["gpus"] is facts["threads"] is None
+    assert facts["tensor_float_32"] is False
     write_json(tmp_path / "environment.json", facts)
 
 
@@ -37,6 +40,7 @@ def test_environment_says_where_and_how(tmp_path, monkeypatch):
         (["bnstudy.exe", "run"], "bnstudy run"),
         (["/home/ada/my study.py", "3"], "'my study.py' 3"),
         (["/opt/pytest/__main__.py", "-q"], "__main__.py -q"),
+        (["/opt/ipykernel_launcher.py", "-f", "/home/ada/kernel-1.json"], "ipykernel_launcher"),
         (["-c"], "-c"),
         ([], ""),
     ],
@@ -58,10 +62,13 @@ def test_the_environment_of_this_package_is_that_of_its_own_checkout():
 
 def test_environment_asks_tensorflow_only_if_it_is_there(monkeypatch):
     gpu = types.SimpleNamespace(name="/physical_device:GPU:0")
-    details = {"device_name": "Some GPU"}
+    details, tf32 = {"device_name": "Some GPU"}, [True, False]
     config = types.SimpleNamespace(
         list_physical_devices=lambda kind: [gpu] if kind == "GPU" else [],
-        experimental=types.SimpleNamespace(get_device_details=lambda device: details),
+        experimental=types.SimpleNamespace(
+            get_device_details=lambda device: details,
+            tensor_float_32_execution_enabled=lambda: tf32.pop(0),
+        ),
         threading=types.SimpleNamespace(
             get_intra_op_parallelism_threads=lambda: 2,
             get_inter_op_parallelism_threads=lambda: 0,
@@ -73,8 +80,11 @@ def test_environment_asks_tensorflow_only_if_it_is_there(monkeypatch):
     assert facts["gpus"] == ["Some GPU"]
     assert facts["threads"] == {"intra_op": 2, "inter_op": 0}
     assert facts["versions"]["tensorflow"] == "9.9"
+    assert facts["tensor_float_32"] is facts["op_determinism"] is True
     details.clear()
-    assert environment([])["gpus"] == ["/physical_device:GPU:0"]
+    facts = environment([])
+    assert facts["gpus"] == ["/physical_device:GPU:0"]
+    assert facts["tensor_float_32"] is False
 
 
 @pytest.fixture
@@ -101,15 +111,15 @@ def checkout(tmp_path, monkeypatch):
 def test_git_names_the_commit_and_changes_of_the_package(checkout, monkeypatch):
     file, git = checkout
     commit = git("rev-parse", "HEAD")
-    assert _git(file) == {"commit": commit, "dirty": False}
+    assert git_state(file) == {"commit": commit, "dirty": False}
     (file.parents[1] / "notes.txt").write_text("outside of the package")
-    assert _git(file) == {"commit": commit, "dirty": False}
+    assert git_state(file) == {"commit": commit, "dirty": False}
     file.with_name("new.py").write_text("2\n")
-    assert _git(file) == {"commit": commit, "dirty": True}
+    assert git_state(file) == {"commit": commit, "dirty": True}
     file.with_name("new.py").unlink()
     file.write_text("3\n")
     monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert _git(file) == {"commit": commit, "dirty": True}
+    assert git_state(file) == {"commit": commit, "dirty": True}
 
 
 def test_git_is_silent_about_a_checkout_that_is_not_ours(checkout, monkeypatch):
@@ -117,6 +127,6 @@ def test_git_is_silent_about_a_checkout_that_is_not_ours(checkout, monkeypatch):
     installed = file.parents[1] / "venv" / "environment.py"  # in the checkout, but not tracked
     installed.parent.mkdir()
     installed.write_text("1\n")
-    assert _git(installed) is None
+    assert git_state(installed) is None
     monkeypatch.setenv("PATH", "")
-    assert _git(file) is None  # no git
+    assert git_state(file) is None  # no git

@@ -1,11 +1,21 @@
 """Files of a run folder: whatever happens, they hold the old or the new content, all of it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from bnstudy.run_folder.files import write_bytes_atomic, write_text_atomic
+from bnstudy.errors import UserError
+from bnstudy.run_folder.files import (
+    is_clutter,
+    is_temporary,
+    read_json,
+    write_bytes_atomic,
+    write_json,
+    write_text_atomic,
+)
 
 
 def test_a_failing_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
@@ -49,3 +59,62 @@ def test_files_have_the_usual_permissions(tmp_path):
     write_text_atomic(tmp_path / "ours", "µ")
     assert (tmp_path / "ours").stat().st_mode == (tmp_path / "usual").stat().st_mode
     assert (tmp_path / "ours").read_bytes() == "µ".encode()
+
+
+def test_a_real_write_that_fails_leaves_the_old_file(tmp_path):
+    """With the size of files limited, as on a full disk, the write itself breaks off."""
+    script = """
+import resource, sys, signal
+from bnstudy.run_folder.files import write_bytes_atomic
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_bytes_atomic(sys.argv[1], b"x" * 100_000)
+except OSError as error:
+    print(type(error).__name__)
+"""
+    path = tmp_path / "file"
+    path.write_text("old")
+    command = [sys.executable, "-c", script, str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == "OSError\n"
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_temporary_file_is_known_by_its_name(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "replace", lambda source, target: seen.append(Path(source)))
+    write_text_atomic(tmp_path / "metrics.csv", "x")
+    assert is_temporary(seen[0])
+    for name in ("metrics.csv", "notes.tmp", ".notes.tmp", "metrics.csv.77.tmp"):
+        assert not is_temporary(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", ".hidden", "thesis.docx", "_x"])
+def test_a_users_own_file_is_no_clutter(name):
+    assert not is_clutter(Path("run", name))
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._x", "Thumbs.db", "THUMBS.DB", "Icon\r"])
+def test_files_of_other_programs_are_clutter(name):
+    assert is_clutter(Path("run", name))
+
+
+def test_json_comes_back_and_nan_is_refused(tmp_path):
+    path = tmp_path / "x.json"
+    assert read_json(path) is None
+    write_json(path, {"a": [1, 0.1, None]})
+    assert read_json(path) == {"a": [1, 0.1, None]}
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as an editor may save it
+    assert read_json(path) == {"a": [1, 0.1, None]}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": float("nan")})
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"[1]", b"\xff\xfe{", b"[" * 100_000])
+def test_damaged_json_is_one_line(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.json is damaged") as caught:
+        read_json(tmp_path / "x.json")
+    assert "\n" not in str(caught.value)

@@ -11,14 +11,8 @@ import pytest
 
 from bnstudy.config.load import load_config
 from bnstudy.errors import UserError
-from bnstudy.run_folder.log import (
-    COLUMNS,
-    load_log,
-    result_from,
-    write_json,
-    write_metrics,
-    write_text_atomic,
-)
+from bnstudy.run_folder.files import write_json, write_text_atomic
+from bnstudy.run_folder.log import COLUMNS, EpochMetrics, load_log, result_from, write_metrics
 
 HEADER = (
     "epoch,learning_rate,images,train_cost,train_accuracy,test_cost,test_accuracy,"
@@ -29,17 +23,17 @@ HEADER = (
 def make_rows(epochs=3, seed=0):
     random = np.random.default_rng(seed)
     return [
-        {
-            "epoch": epoch,
-            "learning_rate": 3e-4 / (1 + 0.001 * epoch),
-            "images": 1437 * 2 * epoch,
-            "train_cost": float(np.exp(random.normal())) / 3,
-            "train_accuracy": float(random.random()),
-            "test_cost": float(np.exp(random.normal())) * 1e-17,
-            "test_accuracy": float(random.random()),
-            "train_seconds": 12.0625 + epoch,
-            "test_seconds": 0.5,
-        }
+        EpochMetrics(
+            epoch=epoch,
+            learning_rate=3e-4 / (1 + 0.001 * epoch),
+            images=1437 * 2 * epoch,
+            train_cost=float(np.exp(random.normal())) / 3,
+            train_accuracy=float(random.random()),
+            test_cost=float(np.exp(random.normal())) * 1e-17,
+            test_accuracy=float(random.random()),
+            train_seconds=12.0625 + epoch,
+            test_seconds=0.5,
+        )
         for epoch in range(1, epochs + 1)
     ]
 
@@ -57,14 +51,11 @@ def test_metrics_survive_the_round_trip_bit_for_bit(folder):
     for column in COLUMNS:
         kind = np.int64 if column in ("epoch", "images") else np.float64
         assert log.metrics[column].dtype == kind
-        written = [row[column] for row in make_rows()]
+        written = [getattr(row, column) for row in make_rows()]
         if column.endswith("_seconds"):
             written = np.round(written, 3)
         np.testing.assert_array_equal(log.metrics[column], written)
-    again = [
-        {column: log.metrics[column][i] for column in COLUMNS}
-        for i in range(len(log.metrics["epoch"]))
-    ]
+    again = [EpochMetrics(*values) for values in zip(*log.metrics.values(), strict=True)]
     before = (folder / "metrics.csv").read_bytes()
     write_metrics(folder, again)  # NumPy scalars are written as the same text
     assert (folder / "metrics.csv").read_bytes() == before
@@ -77,22 +68,21 @@ def test_the_file_is_the_documented_csv(folder):
     row = next(csv.DictReader(lines))
     assert row["epoch"] == "1"
     assert row["images"] == "2874"
-    assert row["train_cost"] == repr(make_rows()[0]["train_cost"])
+    assert row["train_cost"] == repr(make_rows()[0].train_cost)
     assert row["train_seconds"] == "13.062"
     assert row["test_seconds"] == "0.500"
 
 
-def test_float32_figures_come_back_as_the_same_float32(folder):
-    rows = make_rows(1)
-    rows[0]["train_cost"] = np.float32(0.1)
-    write_metrics(folder, rows)
+def test_float32_values_come_back_as_the_same_float32(folder):
+    write_metrics(folder, [make_rows(1)[0]._replace(train_cost=np.float32(0.1))])
     assert load_log(folder).metrics["train_cost"][0] == np.float32(0.1)
 
 
 def test_a_diverged_run_can_be_read(folder):
-    rows = make_rows(2)
-    rows[0]["train_cost"], rows[1]["train_cost"] = math.inf, math.nan
-    write_metrics(folder, rows)
+    first, second = make_rows(2)
+    write_metrics(
+        folder, [first._replace(train_cost=math.inf), second._replace(train_cost=math.nan)]
+    )
     np.testing.assert_array_equal(load_log(folder).metrics["train_cost"], [math.inf, math.nan])
 
 
@@ -118,14 +108,14 @@ def test_no_finished_epoch_is_a_valid_log(folder):
 
 def test_the_result_is_the_last_epoch_and_never_the_best():
     rows = make_rows(3)
-    rows[1]["test_accuracy"], rows[1]["test_cost"] = 1.0, 0.0
+    rows[1] = rows[1]._replace(test_accuracy=1.0, test_cost=0.0)
     result = result_from(rows, load_config(case="b"), parameters=1_618_080)
     assert list(result) == [
         *("case", "epochs", "train_cost", "train_accuracy", "test_cost", "test_accuracy"),
         *("total_seconds", "images_per_second", "parameters"),
     ]
     for column in ("train_cost", "train_accuracy", "test_cost", "test_accuracy"):
-        assert result[column] == rows[2][column]
+        assert result[column] == getattr(rows[2], column)
     assert (result["case"], result["epochs"], result["parameters"]) == ("b", 3, 1_618_080)
     seconds = 13.0625 + 14.0625 + 15.0625
     assert result["total_seconds"] == round(seconds + 1.5, 3)
@@ -133,8 +123,7 @@ def test_the_result_is_the_last_epoch_and_never_the_best():
 
 
 def test_the_result_of_a_diverged_run_is_valid_json(tmp_path):
-    rows = make_rows(1)
-    rows[0]["train_cost"] = math.nan
+    rows = [make_rows(1)[0]._replace(train_cost=math.nan)]
     result = result_from(rows, load_config(), parameters=1)
     assert result["train_cost"] is None
     assert result["case"] is None
@@ -142,15 +131,6 @@ def test_the_result_of_a_diverged_run_is_valid_json(tmp_path):
     assert json.loads((tmp_path / "result.json").read_text()) == result
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "result.json", {"train_cost": math.nan})
-
-
-@pytest.mark.parametrize("change", [{"extra": 1}, {"test_cost": None}])
-def test_a_row_of_other_columns_is_our_defect(tmp_path, change):
-    row = make_rows(1)[0] | change
-    if row["test_cost"] is None:
-        del row["test_cost"]
-    with pytest.raises(ValueError, match="exactly the columns"):
-        write_metrics(tmp_path, [row])
 
 
 # ------------------------------------------------------------------------------- damage
@@ -166,7 +146,74 @@ def test_a_folder_of_something_else(folder, name):
     (folder / name).unlink()
     with pytest.raises(UserError) as caught:
         load_log(folder)
-    assert str(caught.value) == f"{folder} is no run folder: it has no {name}"
+    assert str(caught.value) == f"{folder} is not a run folder: it has no {name}"
+
+
+@pytest.mark.parametrize("folder", [None, 3, b"run", ["run"]])
+def test_what_is_no_path_is_one_line(folder):
+    with pytest.raises(UserError, match="must be the path of a run folder"):
+        load_log(folder)
+
+
+def test_a_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert load_log(f"~/{folder.name}").folder == folder
+
+
+SAVED_BY_SPREADSHEETS = {
+    "a byte-order mark": lambda text: "\ufeff" + text,
+    "lines that end in CRLF": lambda text: text.replace("\n", "\r\n"),
+    "lines that end in CR": lambda text: text.replace("\n", "\r"),
+    "no line end at the end": lambda text: text.rstrip("\n"),
+    "empty lines": lambda text: "\n" + text.replace("\n", "\n\n") + "\n\n",
+    "empty rows": lambda text: text + ",,,,,,,,\n,,,,,,,,\n",
+    "empty columns": lambda text: text.replace("\n", ",,\n"),
+    "quotes": lambda text: "".join(
+        ",".join(f'"{cell}"' for cell in line.split(",")) + "\n" for line in text.splitlines()
+    ),
+    "all of it": lambda text: "\ufeff" + text.replace("\n", ",,\r\n") + ",,,\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("change", SAVED_BY_SPREADSHEETS.values(), ids=SAVED_BY_SPREADSHEETS)
+def test_metrics_saved_by_a_spreadsheet_are_read(folder, change):
+    before = load_log(folder).metrics
+    path = folder / "metrics.csv"
+    path.write_bytes(change(path.read_text()).encode())
+    for column, values in load_log(folder).metrics.items():
+        np.testing.assert_array_equal(values, before[column])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text.replace(",", ";").encode(), "with commas between the columns"),
+        (lambda text: text.replace(",", "\t").encode(), "with commas between the columns"),
+        (lambda text: text.encode("utf-16"), 'save it from a spreadsheet as "CSV UTF-8"'),
+        (lambda text: text.encode() + b",\n", None),
+    ],
+    ids=["semicolons", "tabs", "UTF-16", "only a comma more"],
+)
+def test_metrics_in_another_format_are_refused_with_the_right_one(folder, change, says):
+    path = folder / "metrics.csv"
+    path.write_bytes(change(path.read_text()))
+    if says is None:
+        load_log(folder)
+        return
+    with pytest.raises(UserError) as caught:
+        load_log(folder)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_saved_by_another_editor_is_read_or_refused_in_one_line(folder):
+    path = folder / "config.yaml"
+    text = path.read_text()
+    path.write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert load_log(folder).config == load_config(case="c", presets=["quick"])
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match=r"config\.yaml: line 1: not UTF-8 text; save the file as"):
+        load_log(folder)
 
 
 LINE = "{},0.0003,100,1.5,0.4,1.2,0.5,10.000,1.000"
@@ -195,7 +242,7 @@ LINE = "{},0.0003,100,1.5,0.4,1.2,0.5,10.000,1.000"
             f"{HEADER}\n{LINE.format(1)}".replace("0.4", "nan"),
             "line 2: train_accuracy must be a fraction from 0 to 1, not 'nan'",
         ),
-        (b"\xff\xfe\x00", "is damaged: it is no CSV text"),
+        (b"\xff\xfe\x00", "is damaged: it is not CSV in UTF-8"),
     ],
 )
 def test_damaged_metrics_name_file_line_and_what_is_right(folder, text, message):
@@ -216,6 +263,8 @@ def test_a_damaged_result(folder, text):
 
 
 def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():
-    code = "import sys, bnstudy.run_folder.log; print({'tensorflow', 'matplotlib'} & set(sys.modules))"
+    code = (
+        "import sys, bnstudy.run_folder.log; print({'tensorflow', 'matplotlib'} & {*sys.modules})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -30,8 +30,8 @@ def test_a_difference_of_one_bit_would_be_noticed(tmp_path):
     bnstudy.run(small_config("a", "float32", "autodiff"), tmp_path / "one")
     shutil.copytree(tmp_path / "one", tmp_path / "other")
     assert differences(tmp_path / "one", tmp_path / "other") == []
-    arrays, progress = checkpoint.load_newest(tmp_path / "other" / "checkpoints")
+    arrays, state = checkpoint.load_newest(tmp_path / "other" / "checkpoints")
     w = arrays["conv1/w"]
     w.flat[0] = np.nextafter(w.flat[0], np.float32(1))
-    checkpoint.save(tmp_path / "other" / "checkpoints", 99, arrays, progress)
+    checkpoint.save(tmp_path / "other" / "checkpoints", 99, arrays, state)
     assert differences(tmp_path / "one", tmp_path / "other") == ["conv1/w"]

@@ -1,197 +1,351 @@
-"""A run from start to end: its folder, its figures, and what happens when it is asked for again."""
+"""A run from start to end: its folder, its metrics, how it stops, and what it survives."""
 
 import csv
+import errno
 import json
+import os
+import re
+import shutil
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import config
+from kill_and_resume import differences, small_config
 
 import bnstudy
-from bnstudy.run_folder import checkpoint
-from bnstudy.runner import run as runner
-from bnstudy.runner import training as training_module
 from bnstudy.data.dataset import load_dataset
 from bnstudy.data.standardize import standardizers
-from bnstudy.manual import softmax_cross_entropy
+from bnstudy.interrupts import Interrupted
 from bnstudy.model.all_cnn import Model
-from bnstudy.runner.progress import ProgressBar
-from bnstudy.runner.training import Training
+from bnstudy.run_folder import checkpoint, files
+from bnstudy.runner import loop, training
 
-SMALL = {
-    "data__train_limit": 53,
-    "data__test_limit": 47,
-    "training__batch_size": 20,
-    "training__epochs": 2,
-    "optimizer__learning_rate": 3e-4,
-}
+CONFIG = small_config("c", "float32", "manual")  # 7 steps an epoch, 3 epochs
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "case-c"
-    return folder, bnstudy.run(config(**SMALL), folder)
+def at_step(monkeypatch, number, action):
+    """Call `action` while a run shows its step `number`."""
+    count, update = 0, training.ProgressBar.update
+
+    def counted(self, *args):
+        nonlocal count
+        count += 1
+        if count == number:
+            action()
+        update(self, *args)
+
+    monkeypatch.setattr(training, "SYNC_INTERVAL", 0)  # show every step
+    monkeypatch.setattr(training.ProgressBar, "update", counted)
 
 
-def test_the_folder_holds_what_is_promised(finished):
-    folder, _ = finished
-    names = {path.name for path in folder.iterdir()}
-    assert names >= {"config.yaml", "environment.json", "metrics.csv", "result.json"}
-    assert names >= {"train.png", "test.png", "checkpoints"}
-    assert bnstudy.load_config(file=folder / "config.yaml") == config(**SMALL)
-    (entry,) = json.loads((folder / "environment.json").read_text())["continuations"]
+def entries_of(folder):
+    return json.loads((folder / "environment.json").read_text())["continuations"]
+
+
+# ------------------------------------------------------------------------------- what it leaves
+
+
+def test_the_folder_holds_what_is_promised(undisturbed):
+    names = {path.name for path in undisturbed.iterdir()}
+    assert names == {
+        *("config.yaml", "environment.json", "metrics.csv", "result.json"),
+        *("train.png", "test.png", "checkpoints"),
+    }
+    assert bnstudy.load_config(file=undisturbed / "config.yaml") == CONFIG
+    (entry,) = entries_of(undisturbed)
     assert entry["versions"]["tensorflow"] == tf.__version__
     assert (entry["outcome"], entry["first_step"]) == ("finished", 0)
     assert 100 < entry["peak_memory_mb"] < 100_000
-    with (folder / "metrics.csv").open() as file:
+    with (undisturbed / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert [row["images"] for row in rows] == ["106", "212"]  # 53 images and their copies
-    assert float(rows[1]["learning_rate"]) == 3e-4 / 1.001
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [row["images"] for row in rows] == ["140", "280", "420"]  # 70 images and their copies
+    rates = [float(row["learning_rate"]) for row in rows]
+    assert rates == [1e-3, 1e-3 / 1.001, 1e-3 / 1.002]
 
 
-def test_the_result_is_the_last_epoch(finished):
-    folder, result = finished
-    metrics = bnstudy.load_log(folder).metrics
+def test_the_result_is_the_last_epoch(undisturbed):
+    result = json.loads((undisturbed / "result.json").read_text())
+    metrics = bnstudy.load_log(undisturbed).metrics
     for name in ("train_cost", "train_accuracy", "test_cost", "test_accuracy"):
         assert result[name] == metrics[name][-1]
-    assert result["epochs"] == 2
-    assert json.loads((folder / "result.json").read_text()) == result
+    assert result["epochs"] == 3
 
 
-def test_test_figures_follow_from_the_saved_weights(finished):
+def test_test_metrics_follow_from_the_saved_weights(undisturbed):
     """Computed again, with NumPy alone, from what the checkpoint holds."""
-    folder, result = finished
-    arrays, _ = checkpoint.load_newest(folder / "checkpoints")
-    model = Model(config(**SMALL))
+    arrays, _ = checkpoint.load_newest(undisturbed / "checkpoints")
+    model = Model(CONFIG)
     for name, variable in {**model.parameters, **model.statistics}.items():
         variable.assign(arrays[name])
-    dataset = load_dataset(config(**SMALL).data)
-    images = standardizers(dataset, "train_channels").test(np.float32(dataset.test_images))
+    dataset = load_dataset(CONFIG.data)
+    images = (np.float32(dataset.test_images) - arrays["standardization/mean"]) / arrays[
+        "standardization/stddev"
+    ]
     logits = model.forward(images, training=False)[0].numpy().astype(np.float64)
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    cost = -log_p[range(47), dataset.test_labels].mean()
+    result = bnstudy.load_log(undisturbed).result
+    cost = -log_p[range(40), dataset.test_labels].mean()
     assert result["test_cost"] == pytest.approx(cost, rel=1e-5)
     assert result["test_accuracy"] == np.mean(logits.argmax(1) == dataset.test_labels)
 
 
-def test_training_figures_are_means_over_images_not_over_batches():
-    """With 20 + 20 + 20 + 20 + 20 + 6 images, the mean of the batches' costs is another number."""
-    training = Training(config(**SMALL), load_dataset(config(**SMALL).data))
-    seen = []
-    step = training.train_step
-
-    def spy(images, labels, rate, sums):
-        logits, _ = training.model.forward(images, training=True)
-        cost, _ = softmax_cross_entropy.forward(logits, labels)
-        correct = np.sum(np.argmax(logits, 1) == labels)
-        seen.append((float(cost), correct, len(labels)))
-        return step(images, labels, rate, sums)
-
-    training.train_step = spy
-    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
-    row = training.finish_epoch(after_batch=lambda: None)
-    costs, correct, counts = np.array(seen).T
-    assert list(counts) == [20] * 5 + [6]
-    assert row["train_cost"] == pytest.approx(np.average(costs, weights=counts), rel=1e-6)
-    assert row["train_cost"] != pytest.approx(costs.mean(), rel=1e-4)
-    assert row["train_accuracy"] == correct.sum() / 106
+def test_checkpoints_are_two_and_readable_by_numpy_alone(undisturbed):
+    paths = sorted((undisturbed / "checkpoints").iterdir())
+    assert [path.name for path in paths] == ["step-00000018.npz", "step-00000021.npz"]
+    with np.load(paths[-1], allow_pickle=False) as file:
+        assert file["conv5/w"].dtype == np.float32
+        assert json.loads(file["state"].tobytes())["epoch"] == 3
 
 
-@pytest.mark.parametrize("case", ["a", "c"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
-    told = []
-    make = training_module.make_train_step
-    monkeypatch.setattr(
-        training_module, "make_train_step", lambda *args: told.append(args) or make(*args)
+@pytest.mark.parametrize("method", ["train_channels", "batch_pixels"])
+def test_a_checkpoint_says_how_test_images_are_standardized(tmp_path, method):
+    config = bnstudy.load_config(
+        "a", ["quick"], overrides={"model.width": 0.05, "data.standardize": method}
     )
-    posted = {"data__standardize": "batch_pixels", "training__precision": precision}
-    configured = config(case, **{**SMALL, **posted})
-    dataset = load_dataset(configured.data)
-    training = Training(configured, dataset)
-    ((model, optimizer, gradients),) = told
-    assert gradients == {"a": "autodiff", "c": "manual"}[case]
-    assert model.compute_dtype == getattr(tf, precision)
-    kept = {v.dtype for v in training.variables.values() if v.dtype.is_floating}
-    assert kept == {tf.float32}  # weights, moving statistics and moments, whatever the precision
-    assert ("conv1/w/v_max" in optimizer.state) == (case == "c")
-    rates, step = [], training.train_step
-    training.train_step = lambda x, y, rate, sums: rates.append(rate) or step(x, y, rate, sums)
-    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
-    row = training.finish_epoch(after_batch=lambda: None)
-    training.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
-    assert rates == [3e-4] * 6 + [3e-4 / 1.001] * 6
-    assert row["learning_rate"] == 3e-4
-
-
-def test_test_images_are_standardized_by_the_test_set_under_batch_pixels(tmp_path, monkeypatch):
-    """Not batch by batch: the figures must not depend on how the test set is cut."""
-    configured = config("a", **{**SMALL, "data__standardize": "batch_pixels"})
-    training = Training(configured, load_dataset(configured.data))
-    images, labels = training.dataset.test_images, training.dataset.test_labels
-    whole = training._evaluate(images, labels, 47)
-    parts = training._evaluate(images, labels, 5)
-    assert parts[0] == pytest.approx(whole[0], rel=1e-6)
-    assert parts[1] == whole[1]
-
-
-def test_a_finished_run_is_reported_not_repeated(finished, monkeypatch):
-    folder, result = finished
-    monkeypatch.setattr(runner, "load_dataset", None)  # would fail if it were called
-    assert bnstudy.run(config(**SMALL), folder) == result
-
-
-def test_another_configuration_is_refused_and_the_keys_are_named(finished):
-    folder, _ = finished
-    with pytest.raises(bnstudy.UserError, match=r"bn\.momentum: 0\.5 here, 0\.9 there.*--out"):
-        bnstudy.run(config(bn__momentum=0.5, **SMALL), folder)
-
-
-def test_a_folder_with_other_things_is_refused(tmp_path):
-    (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(bnstudy.UserError, match="holds other files"):
-        bnstudy.run(config(**SMALL), tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
-
-
-def test_fresh_keeps_the_old_folder_aside(finished, tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "metrics.csv").write_text("precious")
-    one_epoch = {**SMALL, "training__epochs": 1}
-    bnstudy.run(config(**one_epoch), folder, fresh=True)
-    assert (tmp_path / "run.old-1" / "metrics.csv").read_text() == "precious"
-    assert (folder / "result.json").exists()
-
-
-def figures(folder):
-    """All of metrics.csv but the seconds."""
-    metrics = bnstudy.load_log(folder).metrics
-    return {name: list(values) for name, values in metrics.items() if "seconds" not in name}
-
-
-def test_two_runs_of_one_seed_are_identical_and_of_another_different(finished, tmp_path):
-    folder, _ = finished
-    bnstudy.run(config(**SMALL), tmp_path / "again")
-    assert figures(tmp_path / "again") == figures(folder)
-    bnstudy.run(config(seed=1, **SMALL), tmp_path / "other")
-    assert figures(tmp_path / "other")["train_cost"] != figures(folder)["train_cost"]
-
-
-@pytest.mark.parametrize("case", ["a", "b", "c"])
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "amsgrad"])
-def test_every_case_runs_with_every_optimizer(tmp_path, case, optimizer):
-    changes = {**SMALL, "training__epochs": 1, "data__train_limit": 20, "data__test_limit": 10}
-    result = bnstudy.run(config(case, optimizer__name=optimizer, **changes), tmp_path / "run")
-    assert np.isfinite(result["train_cost"])
+    dataset = load_dataset(config.data)
+    training.Training(config, dataset).save(tmp_path)
+    arrays, _ = checkpoint.load_newest(tmp_path)
+    expected = standardizers(dataset, method).test
+    np.testing.assert_array_equal(arrays["standardization/mean"], expected.mean)
+    np.testing.assert_array_equal(arrays["standardization/stddev"], expected.stddev)
+    assert arrays["standardization/mean"].shape == expected.mean.shape
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c"])
 def test_as_posted_runs_on_top_of_any_case(tmp_path, case):
-    overrides = {key.replace("__", "."): value for key, value in SMALL.items()}
-    overrides |= {"model.width": 0.1, "training.epochs": 1}
-    posted = bnstudy.load_config(case=case, presets=["quick", "as_posted"], overrides=overrides)
+    overrides = {"model.width": 0.1, "training.epochs": 1, "data.train_limit": 20}
+    overrides |= {"data.test_limit": 20, "training.batch_size": 20}
+    posted = bnstudy.load_config(case, ["quick", "as_posted"], overrides=overrides)
     assert posted.data.standardize == "batch_pixels"
     assert np.isfinite(bnstudy.run(posted, tmp_path / "run")["test_cost"])
+
+
+# ------------------------------------------------------------------------------- the same again
+
+
+def test_a_finished_run_is_reported_not_repeated(undisturbed, monkeypatch):
+    monkeypatch.setattr(loop, "load_dataset", None)  # would fail if it were called
+    assert bnstudy.run(CONFIG, undisturbed) == bnstudy.load_log(undisturbed).result
+
+
+def test_a_finished_run_is_reported_from_a_read_only_folder(undisturbed, monkeypatch):
+    def refuse(path, data):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(files, "write_bytes_atomic", refuse)
+    before = sorted(path.name for path in undisturbed.iterdir())
+    assert bnstudy.run(CONFIG, undisturbed) == bnstudy.load_log(undisturbed).result
+    assert sorted(path.name for path in undisturbed.iterdir()) == before
+
+
+@pytest.mark.parametrize("text", [None, "", "epoch\n"], ids=["missing", "empty", "short"])
+def test_a_lost_log_is_written_again_from_the_checkpoint(undisturbed, unfinished, text):
+    (unfinished / "metrics.csv").unlink()
+    if text is not None:
+        (unfinished / "metrics.csv").write_text(text)
+    bnstudy.run(CONFIG, unfinished)
+    assert differences(unfinished, undisturbed) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("config.yaml", "case: c\nnonsense: 1\n", "unknown key 'nonsense'"),
+        ("config.yaml", "!!python/object/apply:os.system [echo]", "config.yaml"),
+        ("environment.json", "{", "environment.json is damaged"),
+        ("environment.json", '{"continuations": 3}', "environment.json is damaged"),
+        ("environment.json", '{"continuations": [3]}', "environment.json is damaged"),
+        ("result.json", "[1]", "result.json is damaged"),
+    ],
+)
+def test_a_folder_edited_by_hand_is_one_line(unfinished, name, text, says):
+    (unfinished / name).write_text(text)
+    with pytest.raises(bnstudy.UserError) as caught:
+        bnstudy.run(CONFIG, unfinished)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------- from Python
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (({"case": "c"}, "run"), "config is of type dict, must come from bnstudy.load_config"),
+        (("c", "run"), "config is of type str"),
+        ((CONFIG, None), "out_dir is of type NoneType, must be the path of a run folder"),
+        ((CONFIG, b"run"), "out_dir is of type bytes"),
+        ((CONFIG, ""), "out_dir must be the path of a run folder, got ''"),
+        ((CONFIG, "a\0b"), "out_dir must be the path of a run folder"),
+        ((CONFIG, "~nobody-of-that-name/run"), "there is no such user"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, says):
+    with pytest.raises(bnstudy.UserError) as caught:
+        bnstudy.run(*arguments)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_tilde_is_the_home_folder(unfinished, monkeypatch):
+    monkeypatch.setenv("HOME", str(unfinished.parent))
+    bnstudy.run(CONFIG, "~/run")
+    assert bnstudy.load_log("~/run").result == bnstudy.load_log(unfinished).result
+
+
+def test_a_run_in_a_thread_and_the_same_again(unfinished):
+    """Without signals, which Python's other threads have not; and twice in one process."""
+    results, before = [], signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=lambda: results.append(bnstudy.run(CONFIG, unfinished)))
+    thread.start()
+    thread.join()
+    assert results == [bnstudy.run(CONFIG, unfinished)]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+# ------------------------------------------------------------------------------- stopping
+
+
+def test_a_signal_saves_and_stops_and_the_run_continues(tmp_path, monkeypatch, undisturbed):
+    folder, before = tmp_path / "run", signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        at_step(patch, 10, lambda: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(Interrupted, match="saved at step 10"):
+            bnstudy.run(CONFIG, folder)
+    assert checkpoint.exists(folder / "checkpoints")
+    assert (folder / "checkpoints" / "step-00000010.npz").exists()
+    assert signal.getsignal(signal.SIGINT) is before
+    bnstudy.run(CONFIG, folder)
+    assert differences(folder, undisturbed) == []
+    told = [(entry["first_step"], entry["outcome"]) for entry in entries_of(folder)]
+    assert told == [(0, "interrupted"), (10, "finished")]
+
+
+def test_a_second_stop_is_a_keyboard_interrupt_and_harms_nothing(
+    unfinished, monkeypatch, undisturbed
+):
+    """The caller's process lives, its `finally` runs, the lock is free, the folder continues."""
+    (unfinished / "checkpoints" / "step-00000021.npz").unlink()  # three steps are left
+    cleaned_up = []
+
+    def stuck(self, folder):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("still here")
+
+    with monkeypatch.context() as patch:
+        at_step(patch, 2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(training.Training, "save", stuck)
+
+        def caller():
+            try:
+                bnstudy.run(CONFIG, unfinished)
+            finally:
+                cleaned_up.append(True)
+
+        with pytest.raises(KeyboardInterrupt, match="the last checkpoint is intact"):
+            caller()
+    assert cleaned_up
+    assert entries_of(unfinished)[-1]["outcome"] == "interrupted"
+    bnstudy.run(CONFIG, unfinished)
+    assert differences(unfinished, undisturbed) == []
+
+
+def test_an_evaluation_is_interrupted_too(unfinished, monkeypatch, undisturbed):
+    (unfinished / "checkpoints" / "step-00000021.npz").unlink()
+    make = training.make_evaluate
+
+    def slow(model, standardize):
+        def interrupted(images, labels, after_batch):
+            os.kill(os.getpid(), signal.SIGINT)
+            return make(model, standardize)(images, labels, 10, after_batch)
+
+        return interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "make_evaluate", slow)
+        with pytest.raises(Interrupted, match="saved at step 21"):
+            bnstudy.run(CONFIG, unfinished)
+    bnstudy.run(CONFIG, unfinished)
+    assert differences(unfinished, undisturbed) == []
+
+
+# ------------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.parametrize("name", ["step-00000021.npz", "metrics.csv", "result.json", "test.png"])
+def test_a_full_disk_is_one_line_and_nothing_written_is_harmed(
+    monkeypatch, undisturbed, unfinished, name
+):
+    if name.startswith("step"):  # else no training step is needed
+        (unfinished / "checkpoints" / name).unlink()
+    write = files.write_bytes_atomic
+
+    def full(path, data):
+        if os.path.basename(path) == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        from bnstudy.plots import figures
+
+        for module in (files, checkpoint, figures):
+            patch.setattr(module, "write_bytes_atomic", full)
+        patch.setattr(loop, "plot_run", figures.plot_run)
+        with pytest.raises(bnstudy.UserError, match=rf"{re.escape(name)}.*No space left"):
+            bnstudy.run(CONFIG, unfinished)
+    assert not (unfinished / "result.json").exists()
+    bnstudy.run(CONFIG, unfinished)
+    assert differences(unfinished, undisturbed) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "")])
+def test_out_of_memory_is_one_line(tmp_path, monkeypatch, error):
+    def exhausted(*args):
+        raise error
+
+    monkeypatch.setattr(training, "make_train_step", lambda *args: exhausted)
+    with pytest.raises(bnstudy.UserError, match=r"out of memory.*training\.batch_size"):
+        bnstudy.run(CONFIG, tmp_path / "run")
+    assert entries_of(tmp_path / "run")[-1]["outcome"] == "failed"
+
+
+def test_a_cost_that_explodes_stops_the_run_and_keeps_what_was_good(tmp_path):
+    overrides = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e18, "model.width": 0.1}
+    overrides |= {"checkpoint.every_steps": 1, "data.train_limit": 100}
+    wild = bnstudy.load_config("a", ["quick"], overrides=overrides)
+    with pytest.raises(bnstudy.UserError) as caught:
+        bnstudy.run(wild, tmp_path / "run")
+    message = str(caught.value)
+    assert re.search(r"by step \d+ \(epoch 1, step \d+ of 4\), learning rate 1e\+18", message)
+    assert message.endswith("try a smaller optimizer.learning_rate or model.batch_norm=custom")
+    assert bnstudy.load_log(tmp_path / "run").result is None
+    for path in (tmp_path / "run" / "checkpoints").glob("*.npz"):
+        arrays, _ = checkpoint.load(path)
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_a_corrupt_checkpoint_falls_back_to_the_one_before(undisturbed, unfinished):
+    path = unfinished / "checkpoints" / "step-00000021.npz"
+    path.write_bytes(path.read_bytes()[:10_000])
+    with pytest.warns(UserWarning, match=r"step-00000021\.npz is corrupt"):
+        bnstudy.run(CONFIG, unfinished)
+    assert differences(unfinished, undisturbed) == []
+
+
+def test_fresh_keeps_the_old_folder_aside(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    (folder / "metrics.csv").write_text("precious")
+    small = {"training.epochs": 1, "data.train_limit": 10, "data.test_limit": 10}
+    small |= {"model.width": 0.05, "training.batch_size": 20}
+    config = bnstudy.load_config("a", ["quick"], overrides=small)
+    bnstudy.run(config, folder, fresh=True)
+    assert (tmp_path / "run.old-1" / "metrics.csv").read_text() == "precious"
+    assert bnstudy.load_log(folder).config == config

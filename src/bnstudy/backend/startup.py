@@ -1,4 +1,4 @@
-"""Start TensorFlow: its settings, without the lines that its C++ parts print, never after a fork."""
+"""Start TensorFlow with our settings, without what its C++ parts print, and not after a fork."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The command `bnstudy`: find the command, run it, and turn errors into one line and an exit code."""
+"""The program `bnstudy`: find the command, run it, turn errors into one line and an exit code."""
 
 import argparse
 import signal

@@ -27,13 +27,15 @@ _VARIABLES = (
 
 
 def environment(command: list[str]) -> dict[str, Any]:
-    """Describe where and how a run was made, for environment.json.
+    """Describe where and how a run is made, for environment.json.
 
-    `command` is the process's argv; of its program only the name is kept, since a published log
-    must not tell how somebody's machine is laid out.
-    `git` is None unless this package is tracked by a git checkout; `dirty` says that files of the
-    package differ from that commit. GPUs and thread counts are known (not None) only if TensorFlow
-    is already imported; a thread count of 0 means that TensorFlow chooses.
+    GPUs and thread counts are known (not None) only if TensorFlow is already imported; a thread
+    count of 0 means that TensorFlow chooses.
+
+    Args:
+        command: the process's argv; of its program only the name is kept, since a published log
+            must not tell how somebody's machine is laid out.
+
     """
     tensorflow = sys.modules.get("tensorflow")
     gpus = _gpus(tensorflow) if tensorflow else None
@@ -44,16 +46,14 @@ def environment(command: list[str]) -> dict[str, Any]:
             "bnstudy": bnstudy.__version__,
             **{name: _version(name) for name in ("tensorflow", "keras", "numpy")},
         },
-        "git": _git(Path(bnstudy.__file__).resolve()),
+        "git": git_state(Path(bnstudy.__file__).resolve()),
         "platform": platform.platform(),
         "cpu": cpu.model_name(),
         "cores": _usable_cores(),
         "bfloat16_instructions": cpu.has_bfloat16(),
         "gpus": gpus,
         "op_determinism": bool(gpus),  # a run switches it on where there is a GPU
-        "tensor_float_32": tensorflow.config.experimental.tensor_float_32_execution_enabled()
-        if gpus
-        else False,
+        "tensor_float_32": bool(gpus) and _allows_tensor_float_32(tensorflow),
         "threads": {
             "intra_op": tensorflow.config.threading.get_intra_op_parallelism_threads(),
             "inter_op": tensorflow.config.threading.get_inter_op_parallelism_threads(),
@@ -98,7 +98,17 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _git(file: Path) -> dict[str, Any] | None:
+def git_state(file: Path) -> dict[str, Any] | None:
+    """Return the commit of a package, and whether its files differ from that commit ("dirty").
+
+    Args:
+        file: any file of the package.
+
+    Returns:
+        None unless a git checkout tracks the file.
+
+    """
+
     def git(*arguments: str) -> str:
         # Inside a git hook, GIT_DIR and its kin would point at another repository.
         variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
@@ -126,6 +136,10 @@ def _usable_cores() -> int | None:
     if hasattr(os, "sched_getaffinity"):  # Linux: a container or a batch system may allow fewer
         return len(os.sched_getaffinity(0))
     return os.cpu_count()
+
+
+def _allows_tensor_float_32(tensorflow: Any) -> bool:
+    return tensorflow.config.experimental.tensor_float_32_execution_enabled()
 
 
 def _gpus(tensorflow: Any) -> list[str]:

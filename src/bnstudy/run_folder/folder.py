@@ -123,7 +123,7 @@ def _refuse_other_files(folder: Path) -> None:
         )
     if "config.yaml" not in names and (others := names - {"metrics.csv"}):
         raise UserError(
-            f"{folder} is not a run folder (it contains {min(others)}); name a new folder with --out"
+            f"{folder} is not a run folder (it contains {min(others)}); name a new one with --out"
         )
 
 

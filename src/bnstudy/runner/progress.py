@@ -39,7 +39,7 @@ class ProgressBar:
         """
         self._epoch, self._seen, self._started_with = epoch, seen, seen
         self._start = self._shown = time.monotonic()
-        if self._stream.isatty():
+        if self._stream is not None and self._stream.isatty():
             self._bar = tqdm(
                 total=self._images,
                 initial=seen,

@@ -1,0 +1,201 @@
+"""Whose folder is it: new, ours, in use, another configuration's, or something else entirely."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import bnstudy
+from bnstudy.errors import UserError
+from bnstudy.run_folder import files, folder
+from bnstudy.run_folder.folder import claim, finished_result, holder_of, lock_of
+
+CONFIG = bnstudy.load_config("c", ["quick"])
+CLUTTER = [
+    *(".DS_Store", "._config.yaml", "Icon\r", ".localized", "__MACOSX/._x"),
+    *("Thumbs.db", "Desktop.ini", "~$notes.docx", ".~lock.metrics.csv#"),
+    *(".directory", ".ipynb_checkpoints/x-checkpoint.py", ".nfs0001", ".Trash-1000/x"),
+]
+
+
+def refusal(path, config=CONFIG, **arguments):
+    with pytest.raises(UserError) as caught, claim(path, config, **arguments):
+        pytest.fail("it was claimed")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    """A folder that was claimed once."""
+    with claim(tmp_path / "run", CONFIG):
+        pass
+    return tmp_path / "run"
+
+
+def test_a_new_folder_gets_its_configuration_and_an_empty_log(tmp_path):
+    with claim(tmp_path / "deep" / "run", CONFIG):
+        names = {path.name for path in (tmp_path / "deep" / "run").iterdir()}
+        assert names == {"config.yaml", "metrics.csv"}
+        assert lock_of(tmp_path / "deep" / "run").exists()
+        assert json.loads(holder_of(tmp_path / "deep" / "run").read_text())["pid"] == os.getpid()
+    log = bnstudy.load_log(tmp_path / "deep" / "run")
+    assert log.config == CONFIG
+    assert not holder_of(tmp_path / "deep" / "run").exists()
+
+
+def test_a_second_writer_is_told_who_holds_the_folder(run_folder):
+    """Another process, or another thread of this one; and --fresh takes nothing away from it."""
+    messages = []
+    with claim(run_folder, CONFIG):
+        for fresh in (False, True):
+            messages.append(refusal(run_folder, fresh=fresh))
+            thread = threading.Thread(
+                target=lambda fresh=fresh: messages.append(refusal(run_folder, fresh=fresh))
+            )
+            thread.start()
+            thread.join()
+    assert len(messages) == 4
+    for message in messages:
+        assert f"is in use by process {os.getpid()} on" in message
+    with claim(run_folder, CONFIG):
+        pass
+
+
+@pytest.mark.parametrize("note", [None, "", "[]", '{"pid": 3}'])
+def test_a_note_that_is_missing_or_half_written_names_another_process(run_folder, note):
+    with claim(run_folder, CONFIG):
+        holder_of(run_folder).unlink()
+        if note is not None:
+            holder_of(run_folder).write_text(note)
+        assert "is in use by another process; wait or stop it" in refusal(run_folder)
+
+
+def test_the_lock_of_a_killed_process_is_no_obstacle(run_folder):
+    script = """
+import os, signal, sys
+from pathlib import Path
+import bnstudy
+from bnstudy.run_folder.folder import claim
+with claim(Path(sys.argv[1]), bnstudy.load_config("c", ["quick"])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", script, str(run_folder)], check=False)
+    assert ended.returncode == -9
+    assert holder_of(run_folder).exists()  # the dead left its note; its lock is gone
+    with claim(run_folder, CONFIG):
+        assert json.loads(holder_of(run_folder).read_text())["pid"] == os.getpid()
+
+
+def test_the_lock_is_released_whatever_ends_the_run(run_folder):
+    for error in (UserError("x"), KeyboardInterrupt(), MemoryError()):
+        with pytest.raises(type(error)), claim(run_folder, CONFIG):
+            raise error
+    with claim(run_folder, CONFIG):
+        pass
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("precious")
+    for fresh in (False, True):
+        message = refusal(tmp_path / "thesis", fresh=fresh)
+        assert "is not a run folder (it contains thesis.tex); name a new one" in message
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
+    assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
+
+
+def test_a_file_is_not_a_folder(tmp_path):
+    (tmp_path / "run").write_text("precious")
+    for fresh in (False, True):
+        message = refusal(tmp_path / "run", fresh=fresh)
+        assert "run is a file; name a new folder with --out" in message
+    assert (tmp_path / "run").read_text() == "precious"
+
+
+def test_config_yaml_must_be_a_regular_file(tmp_path):
+    (tmp_path / "run" / "config.yaml").mkdir(parents=True)
+    assert "config.yaml is not a regular file" in refusal(tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", CLUTTER)
+def test_files_that_other_programs_leave_are_no_obstacle(tmp_path, run_folder, name):
+    for place in (tmp_path / "new", run_folder):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text("x")
+        with claim(place, CONFIG):
+            assert bnstudy.load_log(place).config == CONFIG
+        assert (place / name).read_text() == "x"
+    assert finished_result(run_folder, CONFIG) is None
+
+
+def test_what_a_killed_process_left_is_removed(run_folder):
+    leftovers = [".metrics.csv.77.tmp", "checkpoints/.step-00000009.npz.77.tmp"]
+    (run_folder / "checkpoints").mkdir()
+    for name in leftovers:
+        (run_folder / name).write_text("half")
+    (run_folder / "notes.tmp").write_text("the user's own")
+    with claim(run_folder, CONFIG):
+        pass
+    assert not any((run_folder / name).exists() for name in leftovers)
+    assert (run_folder / "notes.tmp").exists()
+
+
+def test_another_configuration_is_refused_and_the_keys_are_named(run_folder):
+    other = bnstudy.load_config("c", ["quick"], overrides={"bn.momentum": 0.5, "seed": 3})
+    message = refusal(run_folder, other)
+    assert "(seed: 3 here, 0 there; bn.momentum: 0.5 here, 0.9 there)" in message
+    assert "name a new folder with --out, or start over with --fresh" in message
+    with pytest.raises(UserError, match=r"bn\.momentum: 0\.5 here"):
+        finished_result(run_folder, other)
+
+
+def test_where_the_images_lie_and_when_a_run_saves_may_change(run_folder):
+    overrides = {"data.dir": "elsewhere", "checkpoint.every_steps": 5}
+    with claim(run_folder, bnstudy.load_config("c", ["quick"], overrides=overrides)):
+        pass
+
+
+def test_fresh_takes_the_first_free_name_for_the_old_folder(run_folder):
+    (run_folder.parent / "run.old-1").mkdir()
+    (run_folder / "metrics.csv").write_text("precious")
+    other = bnstudy.load_config("a", ["quick"])
+    with claim(run_folder, other, fresh=True):
+        assert bnstudy.load_log(run_folder).config == other
+    assert (run_folder.parent / "run.old-2" / "metrics.csv").read_text() == "precious"
+
+
+def test_a_process_killed_while_it_makes_a_folder_leaves_one_that_can_be_used(
+    tmp_path, monkeypatch
+):
+    """metrics.csv is written first: without config.yaml, the folder is still nobody's."""
+    write = files.write_bytes_atomic
+
+    def killed(path, data):
+        if path.name == "config.yaml":
+            raise KeyboardInterrupt
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_bytes_atomic", killed)
+        with pytest.raises(KeyboardInterrupt), claim(tmp_path / "run", CONFIG):
+            pytest.fail("it was claimed")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["metrics.csv"]
+    with claim(tmp_path / "run", CONFIG):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_parent_that_is_read_only_is_an_os_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError), claim(tmp_path / "run", CONFIG):
+        pass
+
+
+def test_a_folder_is_the_same_by_whatever_path_it_is_named(run_folder, monkeypatch):
+    monkeypatch.chdir(run_folder.parent)
+    with claim(folder.Path("run"), CONFIG):
+        assert "is in use" in refusal(run_folder)

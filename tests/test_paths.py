@@ -1,0 +1,36 @@
+"""Paths as a user gives them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnstudy.errors import UserError
+from bnstudy.paths import as_list, user_path
+
+
+@pytest.mark.parametrize("path", ["~/run", Path("~/run"), np.str_("~/run")])
+def test_a_tilde_is_the_home_folder(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path(path, "x", "a path") == tmp_path / "run"
+
+
+def test_other_paths_stay_as_they_are():
+    for path in ("run", "a/~/b", "/run", "."):
+        assert user_path(path, "x", "a path") == Path(path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"run", ["run"], "", "a\0b", "~nobody-of-that-name"])
+def test_what_is_no_path_is_one_line_that_names_the_argument(path):
+    with pytest.raises(UserError, match=r"^out") as caught:
+        user_path(path, "out", "a folder")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_one_or_several_are_a_list():
+    assert as_list("quick", "presets", "names") == ["quick"]
+    assert as_list(Path("a"), "folders", "paths") == [Path("a")]
+    assert as_list(("a", "b"), "presets", "names") == ["a", "b"]
+    assert as_list(np.array(["a", "b"]), "presets", "names") == ["a", "b"]
+    with pytest.raises(UserError, match="presets is of type int, must be a list of names"):
+        as_list(3, "presets", "names")
