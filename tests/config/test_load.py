@@ -153,6 +153,11 @@ def test_extended_preset_applies_its_section_for_the_case(write_config):
     assert load_config("b", file=file) == load_config("b", ["as_posted"])
 
 
+def test_the_settings_of_a_case_apply_to_that_case_alone(write_config):
+    file = write_config("cases: {c: {seed: 7}}\n")
+    assert [load_config(case, file=file).seed for case in ("a", "b", "c", None)] == [0, 0, 7, 0]
+
+
 def test_circle_is_refused_with_its_chain(write_config):
     write_config("extends: b.yaml\n", "a.yaml")
     write_config("extends: ./a.yaml\n", "b.yaml")

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from helpers import config
 
+from bnstudy.data import batches as data_batches
 from bnstudy.data.batches import TrainingBatches, epoch_order
 from bnstudy.errors import UserError
 
@@ -118,3 +119,19 @@ def test_nothing_keeps_the_images_when_the_batches_are_gone(dataset):
     del iterator
     gc.collect()
     assert gone() is None
+
+
+def test_batches_are_standardized_after_augmentation(dataset):
+    plain = list(batches_of(dataset).epoch(0))
+    shown = list(batches_of(dataset, standardize=lambda images: images - 500).epoch(0))
+    for (images, _), (standardized, _) in zip(plain, shown, strict=True):
+        np.testing.assert_array_equal(images - 500, standardized)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 10, 99])
+def test_test_batches_hold_every_image_in_its_order(dataset, batch_size):
+    batches = list(data_batches.test_batches(dataset.test_images, dataset.test_labels, batch_size))
+    assert all(len(labels) == batch_size for _, labels in batches[:-1])
+    images, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    np.testing.assert_array_equal(images, dataset.test_images)
+    np.testing.assert_array_equal(labels, dataset.test_labels)

@@ -200,8 +200,8 @@ def test_what_other_programs_leave_is_ignored(home, tmp_path):
     folder = make("cifar-10-batches-py", tmp_path / "data" / "a")
     for place in (tmp_path / "data", folder):
         write_folder(place, dict.fromkeys(CLUTTER, b"\0\5\x16\7"))
-    make("cifar-10-batches-bin", tmp_path / "data" / "__MACOSX")
-    make_png_folder(tmp_path / "data" / ".trash")
+    make("cifar-10-batches-py", tmp_path / "data" / "__MACOSX")
+    make("cifar-10-batches-py", tmp_path / "data" / ".trash")
     assert cifar10.find(tmp_path / "data") == folder
     assert_is_the_data(cifar10.read(folder))
     write_folder(tmp_path / "empty", dict.fromkeys(CLUTTER, b""))

@@ -1,6 +1,7 @@
 """Input standardization: (x - mean) / stddev, by the training set or by the current batch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from bnstudy.data.dataset import Dataset
 LEAST_STDDEV = 1.0
 
 
-class Standardization(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Standardization:
     """A function of float images in 0 .. 255; over its own images, the results have mean 0."""
 
     mean: np.ndarray  # float32 grey levels, [3], or [32, 32, 3] for one value per pixel
