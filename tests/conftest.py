@@ -12,6 +12,7 @@ from bnstudy.run_folder.log import EpochMetrics, write_metrics
 
 # XLA takes seconds a network. Set at import: processes inherit it, and session fixtures need it.
 os.environ["BNSTUDY_XLA"] = "0"
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as runs do, whoever imports TensorFlow first
 
 
 @pytest.fixture(autouse=True)

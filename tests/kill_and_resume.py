@@ -119,13 +119,16 @@ def differences(one: Path, other: Path) -> list[str]:
     return names + [n for n in sorted(shared) if first[n].tobytes() != second[n].tobytes()]
 
 
+def disturb(folder: Path, variant: tuple, moments: list[tuple[str, int, float]]) -> int:
+    """Start or continue a run, and kill it, at one moment after the other; return the kills."""
+    return sum(run_child(folder, variant, *moment) != 0 for moment in moments)
+
+
 def attempt(variant: tuple, moments: list[tuple[str, int, float]]) -> tuple[int, list[str]]:
     """Kill a run at the given moments, finish it; return the kills and what differs at the end."""
-    kills = 0
     with tempfile.TemporaryDirectory() as place:
         disturbed, undisturbed = Path(place, "disturbed"), Path(place, "undisturbed")
-        for moment, count, seconds in moments:
-            kills += run_child(disturbed, variant, moment, count, seconds) != 0
+        kills = disturb(disturbed, variant, moments)
         assert run_child(disturbed, variant, "never", 0, 0) == 0
         assert run_child(undisturbed, variant, "never", 0, 0) == 0
         return kills, differences(disturbed, undisturbed)

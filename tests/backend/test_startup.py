@@ -92,7 +92,12 @@ def test_a_failure_of_another_kind_shows_what_was_printed(monkeypatch, capfd):
 def test_the_users_own_settings_win(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    import_tensorflow()
+    import_tensorflow()  # it is loaded already: a setting would come too late, and would be a lie
+    assert "TF_ENABLE_ONEDNN_OPTS" not in os.environ
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.setattr(sys, "meta_path", [])  # it cannot be found
+    with pytest.raises(UserError):
+        import_tensorflow()
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
@@ -103,6 +108,6 @@ def test_full_disks_do_not_prevent_the_start(monkeypatch, capfd):
 
     monkeypatch.setattr(startup.tempfile, "TemporaryFile", full)
     monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [])  # it cannot be found, but that is another story
+    monkeypatch.setattr(sys, "meta_path", [])  # it cannot be found
     with pytest.raises(UserError, match="TensorFlow cannot be loaded"):
         import_tensorflow()

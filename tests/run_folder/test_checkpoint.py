@@ -18,13 +18,13 @@ ARRAYS = {
     "conv1/w/step": np.array(7, np.int64),
     "bn3/gamma": np.array([np.float32(0.1), np.nextafter(np.float32(1), np.float32(2))]),
 }
-PROGRESS = {"epoch": 2, "cost_sum": 0.1 + 0.2, "rows": [{"epoch": 1, "test_cost": 1 / 3}]}
+STATE = {"epoch": 2, "cost_sum": 0.1 + 0.2, "rows": [{"epoch": 1, "test_cost": 1 / 3}]}
 
 
 def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
-    checkpoint.save(tmp_path / "checkpoints", 5, ARRAYS, PROGRESS)
-    arrays, progress = checkpoint.load_newest(tmp_path / "checkpoints")
-    assert progress == PROGRESS
+    checkpoint.save(tmp_path / "checkpoints", 5, ARRAYS, STATE)
+    arrays, state = checkpoint.load_newest(tmp_path / "checkpoints")
+    assert state == STATE
     assert arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
@@ -52,7 +52,7 @@ def test_the_one_just_saved_is_never_removed(tmp_path):
 
 
 def test_a_machine_short_of_memory_damages_nothing(tmp_path, monkeypatch):
-    path = checkpoint.save(tmp_path, 1, ARRAYS, PROGRESS)
+    path = checkpoint.save(tmp_path, 1, ARRAYS, STATE)
     for error in (MemoryError(), OSError(5, "Input/output error")):
 
         def broken(*args, error=error, **kwargs):
@@ -71,7 +71,7 @@ def test_no_checkpoint_is_none(tmp_path):
 
 def saved_bytes():
     with tempfile.TemporaryDirectory() as folder:
-        return checkpoint.save(Path(folder, "c"), 1, ARRAYS, PROGRESS).read_bytes()
+        return checkpoint.save(Path(folder, "c"), 1, ARRAYS, STATE).read_bytes()
 
 
 GOOD = saved_bytes()
@@ -97,13 +97,65 @@ def test_no_damage_is_taken_for_a_checkpoint(data):
         folder = Path(name)
         (folder / "step-00000001.npz").write_bytes(content)
         try:
-            arrays, progress = checkpoint.load_newest(folder)
+            arrays, state = checkpoint.load_newest(folder)
         except bnstudy.UserError:
             return
-        assert progress == PROGRESS
+        assert state == STATE
         assert {n: a.tobytes() for n, a in arrays.items()} == {
             n: a.tobytes() for n, a in ARRAYS.items()
         }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content["bn3/gamma"].view(np.uint64)[:1].__iadd__(1),  # one bit or so
+        lambda content: content.update({"conv1/w": content["conv1/w"].reshape(9, 12)}),
+        lambda content: content.update({"conv1/w/step": content["conv1/w/step"].view(np.uint64)}),
+        lambda content: content.update({"conv9/w": content.pop("conv1/w")}),
+        lambda content: content.pop("bn3/gamma"),
+        lambda content: content.update({"bn4/gamma": content["bn3/gamma"]}),
+        lambda content: content.update({"state": content["state"][::-1]}),
+    ],
+    ids=["value", "shape", "kind", "name", "one less", "one more", "state"],
+)
+def test_the_checksum_is_of_names_kinds_shapes_and_values(tmp_path, change):
+    path = checkpoint.save(tmp_path, 1, ARRAYS, STATE)
+    with np.load(path) as file:
+        content = dict(file)
+    change(content)
+    np.savez(path, **content)  # a sound zip
+    with pytest.raises(ValueError, match="the checksum is wrong"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [GOOD[: len(GOOD) // 2], b"", b"not a zip file at all" * 100, GOOD[:-30] + b"x" + GOOD[-29:]],
+    ids=["half", "empty", "text", "a byte of the index"],
+)
+def test_a_corrupt_checkpoint_is_set_aside_for_the_one_before(tmp_path, damaged):
+    checkpoint.save(tmp_path, 1, ARRAYS, {"at": 1})
+    (tmp_path / "step-00000002.npz").write_bytes(damaged)
+    with pytest.warns(UserWarning, match=r"step-00000002\.npz is corrupt, using the one before"):
+        _, state = checkpoint.load_newest(tmp_path)
+    assert state == {"at": 1}
+    assert (tmp_path / "step-00000002.damaged").read_bytes() == damaged
+    (tmp_path / "step-00000001.npz").write_bytes(damaged)
+    with (
+        pytest.warns(UserWarning, match="corrupt"),
+        pytest.raises(bnstudy.UserError, match=r"every checkpoint is corrupt; .* --fresh"),
+    ):
+        checkpoint.load_newest(tmp_path)
+
+
+def test_other_files_in_the_folder_are_ignored(tmp_path):
+    checkpoint.save(tmp_path, 1, ARRAYS, {"at": 1})
+    for name in (".DS_Store", "._step-00000009.npz", "step-00000009 (1).npz", "step-x.npz"):
+        (tmp_path / name).write_bytes(b"x")
+    assert checkpoint.load_newest(tmp_path)[1] == {"at": 1}
+    checkpoint.save(tmp_path, 2, ARRAYS, {"at": 2})
+    assert (tmp_path / "step-00000009 (1).npz").exists()
 
 
 def test_a_checkpoint_holds_no_pickle(tmp_path):

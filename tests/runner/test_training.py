@@ -134,6 +134,35 @@ def change_checkpoint(folder, change):
     checkpoint.save(folder / "checkpoints", 99, arrays, state)
 
 
+@pytest.mark.parametrize(
+    "variant",
+    [
+        ("a", "bfloat16", "manual"),
+        ("b", "float32", "autodiff"),
+        pytest.param(("c", "bfloat16", "manual"), marks=pytest.mark.compiled),
+    ],
+    ids=" ".join,
+)
+def test_a_restored_training_goes_on_as_the_one_that_was_saved(tmp_path, variant):
+    configured = small_config(*variant)
+    first, second = make_training(configured), make_training(configured)
+
+    def save_in_the_middle():
+        if first.step == 4:
+            first.save(tmp_path)
+
+    first.train_epoch(ProgressBar(3, 140), save_in_the_middle)
+    second.restore(tmp_path)
+    assert second.step == 4
+    second.train_epoch(ProgressBar(3, 140), lambda: None)
+    assert second.step == first.step == 7
+    assert first.variables.keys() == second.variables.keys()
+    for name, variable in first.variables.items():
+        assert variable.numpy().tobytes() == second.variables[name].numpy().tobytes(), name
+    for name in ("epoch", "step", "images", "cost_sum", "correct"):
+        assert getattr(first.state, name) == getattr(second.state, name)
+
+
 def cut_a_kernel(arrays, state):
     arrays["conv1/w"] = arrays["conv1/w"][..., 1:]
 

@@ -37,11 +37,11 @@ def import_tensorflow() -> None:
             "TensorFlow does not survive a fork: start the process with "
             'multiprocessing.get_context("spawn"), or import TensorFlow in the child alone'
         )
+    if "tensorflow" in sys.modules:  # with the settings of whoever imported it
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    if "tensorflow" in sys.modules:
-        return
     sys.stderr.flush()
     terminal = os.dup(2)
     with _scratch() as held:
