@@ -167,7 +167,7 @@ def run_plan(runs: list[Run], jobs: int) -> int:
         KeyboardInterrupt: it was asked twice; the last checkpoint of every run is intact.
 
     """
-    processes: set[subprocess.Popen] = set()
+    processes: set[subprocess.Popen[str]] = set()
     for run in runs:
         _update_state(run)
     echo(table(runs))
@@ -195,7 +195,7 @@ def _update_state(run: Run) -> None:
         run.state, run.last_line, run.exit_code = "failed", one_line(error), 2
 
 
-def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> None:
+def _execute(run: Run, processes: set[subprocess.Popen[str]], stop: StopRequest) -> None:
     """Run one process, and print its lines after the name of its folder."""
     if stop:
         return
@@ -214,7 +214,7 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
     processes.add(process)
     if stop:  # asked between the check above and now
         process.send_signal(signal.SIGTERM)
-    for line in process.stderr:
+    for line in process.stderr or ():
         run.last_line = line.strip()
         echo(f"{run.folder.name}: {run.last_line}")
     run.exit_code = process.wait()
@@ -226,7 +226,7 @@ def _execute(run: Run, processes: set[subprocess.Popen], stop: StopRequest) -> N
         _update_state(run)  # the folder has the last word
 
 
-def _forward_signal(processes: set[subprocess.Popen]) -> None:
+def _forward_signal(processes: set[subprocess.Popen[str]]) -> None:
     for process in list(processes):
         process.send_signal(signal.SIGTERM)
 

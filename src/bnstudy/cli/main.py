@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import warnings
+from typing import NoReturn
 
 import bnstudy
 from bnstudy.cli import bench, data, plot, run, sweep
@@ -30,7 +31,7 @@ examples:
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong argument in one line."""
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         raise UserError(f"{message} (see bnstudy --help, or bnstudy COMMAND --help)")
 
 
@@ -49,7 +50,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _let_sigterm_interrupt()
         options = make_parser().parse_args(argv)
-        return options.function(options)
+        code: int = options.function(options)
+        return code
     except UserError as error:
         echo(f"bnstudy: {error}", sys.stderr)
         return 2

@@ -6,8 +6,9 @@ values are not looked at: what does not fit then ends in TensorFlow's own error 
 
 import math
 import operator
+import sys
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from bnstudy.manual.sums import broadcasts, shape_of_statistics
 
 HALF = (tf.bfloat16, tf.float16)
 FULL = (tf.float32, tf.float64)
-Shape = Sequence[int | None] | tf.TensorShape
+Shape: TypeAlias = Sequence[int | None] | tf.TensorShape
 
 
 # --- tensors --------------------------------------------------------------------------------------
@@ -31,7 +32,7 @@ def as_tensor(name: str, value: Any, dtypes: Collection[tf.DType] = (*HALF, *FUL
         tensor = tf.convert_to_tensor(value)
         if is_python and len(dtypes) == 1 and tensor.dtype in (tf.float32, tf.int32):
             tensor = tf.convert_to_tensor(value, *dtypes)
-    except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+    except (TypeError, ValueError, OverflowError, tf.errors.InvalidArgumentError):
         raise ValueError(f"{name} must be a tensor of numbers, not {show_value(value)}") from None
     if tensor.dtype not in dtypes:
         allowed = " or ".join(dtype.name for dtype in dtypes)
@@ -53,7 +54,9 @@ def like(name: str, tensor: Any, other_name: str, other: tf.Tensor) -> tf.Tensor
     """Return a tensor that has the shape and the dtype of another one."""
     tensor = as_tensor(name, tensor, [other.dtype])
     shape_of(name, tensor, other.shape, f"the shape of {other_name}")
-    return tensor
+    if tensor.shape.is_fully_defined() and other.shape.is_fully_defined():
+        return tensor
+    return tf.reshape(tensor, tf.shape(other))  # when the graph runs, refuses what would broadcast
 
 
 def images(name: str, value: Any) -> tf.Tensor:
@@ -96,7 +99,7 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     """Return a number with low <= number < high; refuse the rest, NaN and infinity among it."""
     known = _known(value)
     is_number = isinstance(known, int | float) and not isinstance(known, bool)
-    if not is_number or not low <= known < high:
+    if not is_number or not low <= known < min(high, sys.float_info.max):
         at_least = "a finite number" if low == -math.inf else f"a number >= {low:g}"
         allowed = at_least if high == math.inf else f"a number in [{low:g}, {high:g})"
         raise ValueError(f"{name} must be {allowed}, not {show_value(value)}")
@@ -140,7 +143,8 @@ def _known(value: Any) -> Any:
     """Return the Python number that a NumPy or TensorFlow scalar holds; None if unknown."""
     if tf.is_tensor(value):
         value = tf.get_static_value(tf.convert_to_tensor(value))
-    return value.item() if getattr(value, "ndim", None) == 0 else value
+    is_scalar = hasattr(value, "item") and getattr(value, "ndim", None) == 0
+    return value.item() if is_scalar else value
 
 
 def _as_integer(value: Any) -> int | None:
@@ -209,7 +213,9 @@ def python_values(cache: Any, *fields: str) -> dict[str, Any]:
     }
 
 
-def optimizer_step(w: Any, dw: Any, state: Any, kind: type) -> tuple[tf.Tensor, tf.Tensor, Any]:
+def optimizer_step(
+    w: Any, dw: Any, state: Any, kind: type[Any]
+) -> tuple[tf.Tensor, tf.Tensor, Any]:
     """Return w, dw and the state as tensors of one shape and dtype; but a step is a count."""
     w = as_tensor("w", w, FULL)
     dw = like("dw", dw, "w", w)

@@ -38,7 +38,7 @@ def save(folder: Path, step: int, arrays: dict[str, np.ndarray], state: dict[str
     """
     folder.mkdir(exist_ok=True)
     text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    content = {**arrays, "state": text}
+    content: dict[str, Any] = {**arrays, "state": text}
     checksum = np.frombuffer(_checksum(content), np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, **content, sha256=checksum)

@@ -89,7 +89,7 @@ def _command_line(argv: list[str]) -> str:
 
 def _version(name: str) -> str | None:
     # The imported module knows best: TensorFlow comes under several package names.
-    version = getattr(sys.modules.get(name), "__version__", None)
+    version: str | None = getattr(sys.modules.get(name), "__version__", None)
     if version:
         return version
     try:
@@ -139,7 +139,7 @@ def _usable_cores() -> int | None:
 
 
 def _allows_tensor_float_32(tensorflow: Any) -> bool:
-    return tensorflow.config.experimental.tensor_float_32_execution_enabled()
+    return bool(tensorflow.config.experimental.tensor_float_32_execution_enabled())
 
 
 def _gpus(tensorflow: Any) -> list[str]:

@@ -94,7 +94,9 @@ def load_log(run_folder: str | Path) -> RunLog:
 
 def _read_result(path: Path) -> dict[str, Any] | None:
     result = read_json(path)
-    for name in ("epochs", *RESULT_COLUMNS) if result is not None else ():
+    if result is None:
+        return None
+    for name in ("epochs", *RESULT_COLUMNS):
         if not isinstance(result.get(name), int | float):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result
@@ -191,12 +193,10 @@ def _without_empty_end(line: list[str]) -> list[str]:
 def _read_row(line: list[str], epoch: int, where: str) -> EpochMetrics:
     if len(line) != len(COLUMNS):
         raise UserError(f"{where}: {len(COLUMNS)} values are expected, {len(line)} found")
-    row = EpochMetrics(
-        **{
-            column: _read_value(column, text, where)
-            for column, text in zip(COLUMNS, line, strict=True)
-        }
-    )
+    values: dict[str, Any] = {
+        column: _read_value(column, text, where) for column, text in zip(COLUMNS, line, strict=True)
+    }
+    row = EpochMetrics(**values)
     if row.epoch != epoch:
         raise UserError(f"{where}: epoch {epoch} is expected, not {row.epoch}; epochs count from 1")
     return row
@@ -205,7 +205,7 @@ def _read_row(line: list[str], epoch: int, where: str) -> EpochMetrics:
 def _read_value(column: str, text: str, where: str) -> int | float:
     kind, noun = _KINDS[column], "an integer" if _KINDS[column] is int else "a number"
     try:
-        value = kind(text)
+        value: int | float = kind(text)
     except ValueError:
         raise UserError(f"{where}: {column} must be {noun}, not {text!r}") from None
     if kind is int and abs(value) >= 2**63:

@@ -176,7 +176,7 @@ class Training:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise self.diverged(f"{name} holds a number that is not finite")
-        for name, array in self.standardization._asdict().items():
+        for name, array in vars(self.standardization).items():
             arrays[f"standardization/{name}"] = array
         saved = {**self.state.as_json(), "made_by": self._made_by}
         checkpoint.save(folder, self.step, arrays, saved)
@@ -242,7 +242,7 @@ def _made_by(config: Config, dataset: Dataset) -> dict[str, Any]:
     """
     digest = hashlib.sha256()
     for array in dataset:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     changed = changed_keys(config)
     changed.pop("training.epochs", None)
     return {"config": changed, "images": digest.hexdigest()}
