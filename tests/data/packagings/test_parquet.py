@@ -19,8 +19,6 @@ from hypothesis import given, settings
 from bnstudy.data import cifar10
 from bnstudy.data.packagings import common
 
-pytest.importorskip("pyarrow")
-
 
 @pytest.mark.parametrize("column", ["img", "image"])
 @pytest.mark.parametrize("compression", ["snappy", "zstd", "none"])
