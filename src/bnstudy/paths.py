@@ -17,7 +17,7 @@ def user_path(path: object, name: str, right: str) -> Path:
         right: what it must be, such as "the path of a run folder".
 
     Raises:
-        UserError: it is no path at all, or begins with the home folder of an unknown user.
+        UserError: it is not a path, or names the home folder of an unknown user.
 
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else path

@@ -126,8 +126,8 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
     changes = [f"{key}={_flow(value)}" for key, value in keys.items()]
     arguments += [part for change in changes for part in ("--set", change)]
     if name is None:
-        told = [change for change in changes if not change.startswith("seed=")]
-        name = run_name(config, presets, file, told)
+        named = [change for change in changes if not change.startswith("seed=")]  # it has the seed
+        name = run_name(config, presets, file, named)
     if not _names_a_folder(name):
         raise UserError(f"{path}: run {number}: name: must name one folder, got {show(name)}")
     return Run(config, out / name, arguments)

@@ -27,7 +27,7 @@ MUTATIONS = [
         "run_folder/files.py",
         "return name in _CLUTTER or",
         "return",
-        f"{FOLDER}::test_files_that_other_programs_leave_are_no_obstacle",
+        f"{FILES}::test_files_of_other_programs_are_clutter",
     ),
     (
         "take any hidden file for clutter",
@@ -148,13 +148,6 @@ MUTATIONS = [
         "repr(float(value))",
         'f"{value:.6g}"',
         f"{LOG}::test_metrics_survive_the_round_trip_bit_for_bit",
-    ),
-    (
-        "read a byte-order mark as part of the header",
-        "run_folder/log.py",
-        'decode("utf-8-sig")',
-        'decode("utf-8")',
-        f"{LOG}::test_metrics_saved_by_a_spreadsheet_are_read",
     ),
     (
         "accept accuracies in percent",

@@ -78,8 +78,8 @@ except OSError as error:
     command = [sys.executable, "-c", script, str(path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout == "OSError\n"
-    assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
 
 
 def test_a_temporary_file_is_known_by_its_name(tmp_path, monkeypatch):

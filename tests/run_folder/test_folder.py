@@ -23,7 +23,7 @@ CLUTTER = [
 
 def refusal(path, config=CONFIG, **arguments):
     with pytest.raises(UserError) as caught, claim(path, config, **arguments):
-        pytest.fail("it was claimed")
+        pass
     assert "\n" not in str(caught.value)
     return str(caught.value)
 

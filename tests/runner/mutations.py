@@ -17,14 +17,14 @@ MUTATIONS = [
         "runner/training.py",
         "**self.model.statistics, **self.optimizer.state}",
         "**self.model.statistics}",
-        f"{TRAINING}::test_a_checkpoint_of_another_network_is_refused[drop_a_moment]",
+        RESTORED,
     ),
     (
         "leave the moving statistics out of the checkpoint",
         "runner/training.py",
         "**self.model.statistics, **self.optimizer.state}",
         "**self.optimizer.state}",
-        f"{RUN}::test_test_metrics_follow_from_the_saved_weights",
+        RESTORED_KERAS,
     ),
     (
         "restore the moments only",
@@ -55,10 +55,10 @@ MUTATIONS = [
         RESTORED_KERAS,
     ),
     (
-        "keep the weights in bfloat16",
+        "keep the weights in another precision",
         "runner/training.py",
         "Model(config, tf.float32, PRECISIONS[config.training.precision])",
-        "Model(config, *[PRECISIONS[config.training.precision]] * 2)",
+        "Model(config, tf.float64, PRECISIONS[config.training.precision])",
         f"{CONFIGURED}[bfloat16-c]",
     ),
     (

@@ -347,5 +347,6 @@ def test_fresh_keeps_the_old_folder_aside(undisturbed, tmp_path):
     small |= {"model.width": 0.05, "training.batch_size": 20}
     config = bnstudy.load_config("a", ["quick"], overrides=small)
     bnstudy.run(config, folder, fresh=True)
+    assert sorted(path.name for path in tmp_path.glob("run*")) == ["run", "run.old-1"]
     assert (tmp_path / "run.old-1" / "metrics.csv").read_text() == "precious"
     assert bnstudy.load_log(folder).config == config

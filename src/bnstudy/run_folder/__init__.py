@@ -1,4 +1,4 @@
-"""What a run leaves behind: its folder, log, checkpoints and provenance; never half a file.
+"""The files of a run: its folder, log, checkpoints and provenance, each written atomically.
 
-Imports NumPy, `config`, `backend.cpu`, `interrupts` and `errors`; never TensorFlow.
+Imports NumPy, `config`, `backend.cpu`, `interrupts`, `paths` and `errors`; never TensorFlow.
 """

@@ -41,7 +41,7 @@ def train_to_the_end(
         command: for environment.json.
 
     Returns:
-        What result.json holds.
+        The content of result.json.
 
     Raises:
         UserError: as `bnstudy.run`.

@@ -59,7 +59,7 @@ class Training:
     """A run in memory: it trains, tests, saves itself and continues from what it saved.
 
     Args:
-        config: the whole configuration.
+        config: of the run.
         dataset: uint8 images.
 
     """
@@ -95,7 +95,7 @@ class Training:
         """Train on the remaining batches of the epoch.
 
         Args:
-            progress: told the position in the epoch every tenth of a second.
+            progress: shows the position in the epoch, every tenth of a second.
             after_step: called after every step, when the state is consistent; may raise to stop.
 
         Raises:
