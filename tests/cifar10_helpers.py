@@ -33,7 +33,7 @@ def python2_string(text: bytes) -> bytes:
 
 
 def official_pickle(pixels: np.ndarray, labels: list[int], dtype=b"u1", shape=None) -> bytes:
-    """What Python 2 and an old NumPy wrote: protocol 2, byte strings, the old module name."""
+    """Pickle as Python 2 and an old NumPy did: protocol 2, byte strings, the old module name."""
     rows, columns = shape or pixels.shape
     raw = pixels.tobytes()
     return b"".join(
@@ -100,7 +100,7 @@ def archive_bytes(members, compress=True) -> bytes:
 
 
 @functools.cache
-def whole_archive(form: str) -> bytes:
+def intact_archive(form: str) -> bytes:
     folder = f"cifar-10-batches-{form}"
     directory = tarfile.TarInfo(folder)
     directory.type = tarfile.DIRTYPE
@@ -114,7 +114,7 @@ def make(form: str, place: Path) -> Path:
         return write_folder(place / form, file_contents(form[-3:].strip("-")))
     place.mkdir(parents=True, exist_ok=True)
     path = place / form
-    path.write_bytes(whole_archive("py" if "python" in form else "bin"))
+    path.write_bytes(intact_archive("py" if "python" in form else "bin"))
     return path
 
 

@@ -1,4 +1,4 @@
-"""What several tests of the configuration need: refusals, and good and bad values of every key."""
+"""Helpers for tests of the configuration: refusals, and good and bad values of every key."""
 
 import pytest
 

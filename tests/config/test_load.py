@@ -114,7 +114,7 @@ def test_file_that_extends_a_case_makes_it_known(write_config):
     assert differences(load_config("c"), config) == ["seed: 0 here, 3 there"]
 
 
-def test_file_that_states_a_case_stands_on_it(write_config):
+def test_a_file_that_states_a_case_extends_it(write_config):
     assert load_config(file=write_config("case: c\n")) == load_config("c")
 
 

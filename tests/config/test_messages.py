@@ -1,4 +1,4 @@
-"""What the messages of a refused configuration say."""
+"""The messages of a refused configuration."""
 
 import pytest
 from config_helpers import refusal, set_refusal

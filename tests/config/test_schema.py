@@ -1,4 +1,4 @@
-"""Which values are allowed, alone and together, and that the JSON Schema says the same."""
+"""Allowed values, alone and together; the JSON Schema and the help say the same."""
 
 import json
 import math
@@ -174,7 +174,7 @@ def test_schema_agrees_with_the_loader(key):
 
     good, bad = LIMITS[key]
     assert all(map(accepts, good))
-    beyond = {  # what rests on two keys, or lies outside JSON
+    beyond = {  # depends on two keys, or cannot be written in JSON
         "training.batch_size": [1, 51, 2.0],
         "training.epochs": [2.0],
         "checkpoint.every_steps": [2.0],

@@ -95,9 +95,9 @@ def test_a_last_batch_of_one_image_is_refused_where_it_has_no_variance(dataset, 
 
 def test_an_epoch_can_be_entered_at_any_step(dataset):
     batches = batches_of(dataset)
-    for whole, late in zip(list(batches.epoch(3))[2:], batches.epoch(3, 2), strict=True):
-        np.testing.assert_array_equal(whole[0], late[0])
-        np.testing.assert_array_equal(whole[1], late[1])
+    for full, late in zip(list(batches.epoch(3))[2:], batches.epoch(3, 2), strict=True):
+        np.testing.assert_array_equal(full[0], late[0])
+        np.testing.assert_array_equal(full[1], late[1])
 
 
 def test_all_epochs_share_one_trace(dataset):

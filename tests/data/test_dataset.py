@@ -1,4 +1,4 @@
-"""What all data sets share: loading by configuration, and class-balanced parts."""
+"""Data sets: loading by configuration, and class-balanced subsets."""
 
 import numpy as np
 import pytest

@@ -41,7 +41,7 @@ def test_parts_are_balanced_shuffled_and_disjoint(arrays):
 
 
 def test_arrays_never_change(arrays):
-    """The figures of every quick run rest on these bytes."""
+    """The results of every quick run depend on these bytes."""
     digest = hashlib.sha256(b"".join(array.astype("<i8").tobytes() for array in arrays)).hexdigest()
     assert digest == "f12ace2e0586f96ceefd21df40a961ed92e80fff8b02d90f66531b70c5108894"
 

@@ -7,14 +7,14 @@ import sys
 import threading
 
 import pytest
-from cifar10_helpers import assert_is_the_data, make, refused, whole_archive
+from cifar10_helpers import assert_is_the_data, intact_archive, make, refused
 
 from bnstudy.data import cifar10, download
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = whole_archive("py")
+        body = intact_archive("py")
         self.send_response(404 if self.path == "/missing" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -27,7 +27,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(home, monkeypatch):
     """The address of a server that has our small archive as the official one."""
-    sha256 = hashlib.sha256(whole_archive("py")).hexdigest()
+    sha256 = hashlib.sha256(intact_archive("py")).hexdigest()
     monkeypatch.setattr(download, "PYTHON_SHA256", sha256)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

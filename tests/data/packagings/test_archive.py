@@ -10,12 +10,12 @@ from cifar10_helpers import (
     archive_bytes,
     assert_is_the_data,
     file_contents,
+    intact_archive,
     make,
     mutate,
     reads_or_refuses,
     refused,
     regular,
-    whole_archive,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -92,21 +92,21 @@ def test_hostile_long_name_header_is_bounded(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("keep", [0, 1, 2, 300, 0.5, 0.99, -4])
 def test_truncated_archive(keep, tmp_path):
-    whole = whole_archive("py")
-    count = int(keep * len(whole)) if isinstance(keep, float) else keep
-    (tmp_path / "x.tar.gz").write_bytes(whole[:count])
+    intact = intact_archive("py")
+    count = int(keep * len(intact)) if isinstance(keep, float) else keep
+    (tmp_path / "x.tar.gz").write_bytes(intact[:count])
     refused(tmp_path / "x.tar.gz", "x.tar.gz")
 
 
 def test_damaged_archive(tmp_path):
-    damaged = bytearray(whole_archive("py"))
+    damaged = bytearray(intact_archive("py"))
     damaged[-6] ^= 1  # in gzip's checksum, behind all data
     (tmp_path / "x.tar.gz").write_bytes(damaged)
     refused(tmp_path / "x.tar.gz", "not an intact archive", "CRC")
 
 
 def test_archive_is_read_to_its_checksum(tmp_path):
-    padded = gzip.decompress(whole_archive("py")) + bytes(3_000_000)  # more than a block
+    padded = gzip.decompress(intact_archive("py")) + bytes(3_000_000)  # more than a block
     damaged = bytearray(gzip.compress(padded, 1))
     damaged[-6] ^= 1
     (tmp_path / "x.tar.gz").write_bytes(damaged)
@@ -116,7 +116,7 @@ def test_archive_is_read_to_its_checksum(tmp_path):
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), compress=st.booleans())
 def test_any_archive_is_read_or_refused(data, compress, tmp_path_factory):
-    raw = gzip.decompress(whole_archive("bin"))
+    raw = gzip.decompress(intact_archive("bin"))
     content = data.draw(st.binary(max_size=100) | st.builds(mutate, st.just(raw), EDITS))
     if compress:
         content = mutate(gzip.compress(content, 1), data.draw(EDITS))

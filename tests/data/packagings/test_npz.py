@@ -151,8 +151,8 @@ def test_a_wrong_checksum_is_noticed(tmp_path):
 @given(EDITS)
 def test_any_npz_is_read_or_refused(tmp_path_factory, changes):
     folder = tmp_path_factory.getbasetemp() / "npz"
-    whole = folder / "cifar10.npz"
-    content = (whole if whole.exists() else make_npz(folder)).read_bytes()
+    intact = folder / "cifar10.npz"
+    content = (intact if intact.exists() else make_npz(folder)).read_bytes()
     path = folder / "fuzz.npz"
     path.write_bytes(mutate(content, changes))
     reads_or_refuses(cifar10.read, path)

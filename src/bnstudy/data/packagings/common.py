@@ -1,4 +1,4 @@
-"""What the packagings of CIFAR-10 share: its sizes, the bounds on files, how well a path fits."""
+"""Shared by the packagings of CIFAR-10: its sizes, the bounds on files, how well a path fits."""
 
 from enum import IntEnum
 from pathlib import Path
