@@ -109,6 +109,7 @@ def test_a_checkpoint_says_how_test_images_are_standardized(tmp_path, method):
     dataset = load_dataset(config.data)
     training.Training(config, dataset).save(tmp_path)
     arrays, _ = checkpoint.load_newest(tmp_path)
+    assert {"standardization/mean", "standardization/stddev"} <= arrays.keys()
     expected = standardizers(dataset, method).test
     np.testing.assert_array_equal(arrays["standardization/mean"], expected.mean)
     np.testing.assert_array_equal(arrays["standardization/stddev"], expected.stddev)

@@ -127,6 +127,15 @@ def test_the_seed_decides_weights_and_batches():
 # ------------------------------------------------------------------------------- checkpoints
 
 
+def test_a_weight_that_is_not_finite_is_not_saved(tmp_path):
+    trained = make_training(config("a", **SMALL))
+    weight = trained.model.parameters["conv5/w"]
+    weight.assign(tf.where(weight > 0, weight, np.nan))
+    with pytest.raises(bnstudy.UserError, match="conv5/w holds a number that is not finite"):
+        trained.save(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def change_checkpoint(folder, change):
     """Save the newest checkpoint again, as a later step, after a change of its arrays and state."""
     arrays, state = checkpoint.load_newest(folder / "checkpoints")
