@@ -240,8 +240,6 @@ def _plain(value: Any) -> Any:
     """Return NumPy scalars, paths and the like as Python's own types; anything else as it is."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # NumPy, without importing it
         value = value.item()
-    if getattr(value, "shape", None) == ():  # NumPy's booleans, scalars and arrays of one number
-        value = value.item() if hasattr(value, "item") else value
     match value:
         case bool():
             return value
