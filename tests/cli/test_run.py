@@ -1,0 +1,65 @@
+"""`bnstudy run`: which configuration it takes, which folder, and what it prints."""
+
+from pathlib import Path
+
+import pytest
+
+import bnstudy
+from bnstudy.cli import run
+from bnstudy.cli.main import main, make_parser
+from bnstudy.errors import UserError
+
+
+def config_of(*arguments):
+    return run.config_of(make_parser().parse_args(["run", *arguments]))
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Note the arguments of `bnstudy.run` instead of training, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    made = []
+
+    def noted(config, folder, fresh):
+        made.append((config.case, folder, fresh))
+        return {"test_accuracy": 0.5, "epochs": 3}
+
+    monkeypatch.setattr(bnstudy, "run", noted, raising=False)
+    return made
+
+
+def test_case_preset_file_set_and_seed_reach_the_configuration_in_this_order(write_config):
+    file = write_config("seed: 2\ntraining: {epochs: 7}\nbn: {momentum: 0.5}\n")
+    config = config_of(
+        *("--case", "c", "--preset", "quick", "--config", str(file)),
+        *("--set", "training.epochs=8", "--set", "seed=3", "--seed", "4"),
+    )
+    assert (config.case, config.data.name, config.bn.momentum) == ("c", "digits", 0.5)
+    assert (config.training.epochs, config.seed) == (8, 4)
+
+
+def test_seed_0_is_a_seed(write_config):
+    file = write_config("seed: 2\n")
+    assert config_of("--case", "a", "--config", str(file), "--seed", "0").seed == 0
+
+
+def test_a_run_needs_a_case_from_the_command_or_the_file(write_config):
+    with pytest.raises(UserError, match=r"^which case\? use --case a, b or c"):
+        config_of("--preset", "quick")
+    assert config_of("--config", str(write_config("extends: cases/b\n"))).case == "b"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "fresh"),
+    [
+        (["--case", "c"], "logs/case-c_seed-0", False),
+        (["--case", "c", "--preset", "lite", "--seed", "5"], "logs/case-c_lite_seed-5", False),
+        (["--case", "c", "--out", "mine", "--fresh"], "mine", True),
+    ],
+)
+def test_the_folder_is_named_after_the_run_unless_given(runs, capsys, arguments, folder, fresh):
+    assert main(["run", *arguments]) == 0
+    assert runs == [("c", Path(folder), fresh)]
+    assert capsys.readouterr().out == (
+        f"{folder}: test accuracy 0.5000 in epoch 3; see {folder}/test.png\n"
+    )
