@@ -1,7 +1,5 @@
 """What several tests need: random data, and the three oracles for a gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
