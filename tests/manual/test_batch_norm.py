@@ -227,7 +227,7 @@ def test_debias_of_a_constant_is_that_constant_from_the_first_step_on():
 
 def test_debias_before_the_first_step_changes_nothing():
     moving = tf.constant([0.0, 3.0], tf.float64)
-    np.testing.assert_array_equal(batch_norm.debias(moving, 0.0, 0.99, tf.constant(0)), moving)
+    np.testing.assert_array_equal(batch_norm.debias(moving, 2.0, 0.99, tf.constant(0)), moving)
 
 
 def test_axes_may_be_negative_and_inputs_numpy_arrays():
@@ -356,13 +356,20 @@ def test_sizes_may_be_unknown_while_a_graph_is_traced(axes, unknown):
 def test_the_moving_average_takes_the_statistics_of_a_cache():
     x, gamma, beta, _ = data((0, 2))
     _, cache = batch_norm.forward(x, gamma, beta, (0, 2), EPSILON)
-    moved = batch_norm.update_moving(tf.zeros([3, 6], tf.float64), cache.mean, 0.75)
-    np.testing.assert_allclose(moved, 0.25 * x.numpy().mean((0, 2)), rtol=1e-12)
+    moving, expected = tf.zeros([3, 6], tf.float64), 0.25 * x.numpy().mean((0, 2))
+    moved = batch_norm.update_moving(moving, cache.mean, 0.75)
+    np.testing.assert_allclose(moved, expected, rtol=1e-12)
+
+    @tf.function(input_signature=[tf.TensorSpec([None] * 4, tf.float64)])
+    def move(x):
+        _, cache = batch_norm.forward(x, gamma, gamma, (0, 2), EPSILON)
+        return batch_norm.update_moving(moving, cache.mean, 0.75)
+
+    np.testing.assert_allclose(move(x), expected, rtol=1e-12)
 
 
 def test_debias_keeps_the_precision_of_float32():
     """1 - 0.9999 in float32 would be off by 1.7e-4."""
-    moving = tf.constant(3 - 2 * 0.9999, tf.float32)  # one step from 1 towards 3
-    corrected = batch_norm.debias(moving, 1.0, 0.9999, tf.constant(1))
-    spacing = 1.2e-7 / (1 - 0.9999)  # what the rounding of `moving` itself amounts to
-    np.testing.assert_allclose(corrected, 3.0, atol=spacing)
+    moving = tf.constant(3 * (1 - 0.9999), tf.float32)  # one step from 0 towards 3
+    corrected = batch_norm.debias(moving, 0.0, 0.9999, tf.constant(1))
+    np.testing.assert_allclose(corrected, 3.0, rtol=1e-6)

@@ -132,6 +132,14 @@ def test_no_images_give_no_y_and_a_dw_of_zero(stride):
     np.testing.assert_array_equal(dw, tf.zeros_like(w))
 
 
+def test_no_images_give_the_plain_convolution_a_dw_of_zero():
+    x, w = tf.zeros([0, H, W, C], tf.float64), random(A, B, C, O)
+    y, cache = conv2d.plain_forward(x, w)
+    dx, dw = conv2d.plain_backward(y, cache)
+    assert (y.shape, dx.shape) == ((0, H, W, O), x.shape)
+    np.testing.assert_array_equal(dw, tf.zeros_like(w))
+
+
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 2), (3, 3), (5, 5), (2, 3), (5, 1), (1, 4)])
 def test_the_plain_convolution_equals_the_fast_one(kernel):
     x, w = random(N, H, W, C, seed=1), random(*kernel, C, O, seed=2)

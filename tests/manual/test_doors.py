@@ -85,6 +85,7 @@ BATCH_NORM = [
     (lambda: normalize(epsilon=tf.constant(NAN)), "epsilon must be a number >= 0, not"),
     (lambda: normalize(epsilon=[0.1]), "epsilon must be a number >= 0, not [0.1]"),
     (lambda: normalize(epsilon=np.ones((2, 2))), "epsilon must be a number >= 0, not array([[1."),
+    (lambda: normalize(epsilon=10**400), "epsilon must be a number >= 0, not 1000"),
     (lambda: normalize(epsilon=True), "epsilon must be a number >= 0, not True"),
     (lambda: normalize(epsilon="0.1"), "epsilon must be a number >= 0, not '0.1'"),
     (lambda: unnormalize(X[:1]), "dy has shape [1, 3, 5, 6], must have [4, 3, 5, 6]: the shape of x"),
@@ -177,6 +178,10 @@ ELEMENTWISE_AND_POOLING = [
     (lambda: elu.forward(LABELS), "x is int64, must be"),
     (lambda: elu.forward(X > 0), "x is bool, must be"),
     (lambda: elu.forward([1, 2]), "x is int32, must be"),
+    (lambda: elu.forward([10**400]), "x must be a tensor of numbers, not [1000"),
+    (lambda: elu.forward([1j]), "x is complex128, must be"),
+    (lambda: elu.forward(tf.ragged.constant([[1.0], [2.0, 3.0]])), "x must be a tensor of numbers, not"),
+    (lambda: elu.forward(np.array([None, 1.0])), "x must be a tensor of numbers, not"),
     (lambda: elu.forward(None), "x must be a tensor of numbers, not None"),
     *(
         row
@@ -400,6 +405,10 @@ IN_GRAPHS = [
         "w is float64, must be float32",
     ),
     (
+        lambda: graph(lambda w: conv2d.plain_forward(X, w)[0], ANY_IMAGES),
+        "w has shape [?, ?, ?, ?], must be known",
+    ),
+    (
         lambda: graph(lambda e: normalize(epsilon=e)[0], tf.TensorSpec([], tf.float64)),
         "epsilon must be a number >= 0, not",
     ),
@@ -425,6 +434,44 @@ def test_a_kernel_larger_than_images_of_unknown_size_is_refused_when_the_graph_r
     assert both(random(5, 4, 7, 3))[0].shape == (5, 4, 7, 3)
     with pytest.raises(tf.errors.InvalidArgumentError, match="w is larger than the padded x"):
         both(random(8, 2, 2, 3))
+
+
+ANY_NUMBERS = tf.TensorSpec([None, None], tf.float64)
+WOULD_BROADCAST = {
+    "elu": (lambda x, dy: elu.backward(dy, elu.forward(x)[1]), ANY_IMAGES, X, X[:1]),
+    "as posted": (
+        lambda x, dy: as_posted.elu_backward(dy, elu.forward(x)[1]),
+        ANY_IMAGES,
+        X,
+        X[:1],
+    ),
+    "batch norm": (lambda x, dy: unnormalize(dy, x=x), ANY_IMAGES, X, X[:1]),
+    "global pool": (
+        lambda x, dy: pooling.global_average_backward(
+            dy, pooling.global_average_forward(tf.reshape(x, [-1, 2, 2, C]))[1]
+        ),
+        ANY_NUMBERS,
+        random(4 * N, C),
+        random(N, 1),
+    ),
+    **{
+        name: (
+            lambda w, dw, f=f: f.update(w, dw, f.init(w), 0.1)[0],
+            ANY_NUMBERS,
+            LOGITS,
+            LOGITS[:1],
+        )
+        for name, f in RULES.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", WOULD_BROADCAST)
+def test_gradients_that_would_broadcast_are_refused_when_the_graph_runs(name):
+    function, spec, x, dy = WOULD_BROADCAST[name]
+    compiled = graph(function, spec, spec)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        compiled(x, dy)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

@@ -201,7 +201,7 @@ def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Te
     """
     moving = checks.as_tensor("moving", moving, checks.FULL)
     batch = checks.as_tensor("batch", batch, [moving.dtype])
-    if ones_removed(batch.shape) == ones_removed(moving.shape):
+    if ones_removed(batch.shape).is_compatible_with(ones_removed(moving.shape)):
         batch = tf.reshape(batch, tf.shape(moving))
     checks.shape_of("batch", batch, moving.shape, "the shape of moving")
     momentum = checks.number("momentum", momentum, 0, 1)

@@ -36,7 +36,7 @@ def plain_forward(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, PlainCache]:
 
     Args:
         x: images [N, H, W, C].
-        w: kernels [A, B, C, O]; A and B must be known when a graph is traced.
+        w: kernels [A, B, C, O], of known shape.
 
     Returns:
         y [N, H, W, O], and the cache for `plain_backward`.
@@ -46,16 +46,18 @@ def plain_forward(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, PlainCache]:
 
     """
     x, w = _checked(x, w)
+    if not w.shape.is_fully_defined():
+        raise ValueError(f"w has shape {checks.show(w.shape)}, must be known to loop over it")
     before, after = _same_padding(w)
     x_padded = _pad(x, before, after)  # [N, H + A - 1, W + B - 1, C]
     y = 0
     for a, b in _offsets(w):
-        y += _window(x_padded, a, b, x) @ w[a, b]  # (1)  [N, H, W, C] @ [C, O]
+        y += _window(x_padded, a, b, x) @ w[a, b]  # (1)  [.., C] @ [C, O]
     return y, PlainCache(x_padded, w)
 
 
 def plain_backward(dy: tf.Tensor, cache: PlainCache) -> tuple[tf.Tensor, tf.Tensor]:
-    """Backpropagate through `plain_forward`: again one matrix product per offset, for each of both.
+    """Backpropagate through `plain_forward`: one matrix product per offset for dw, and one for dx.
 
         dw[a, b, c, o] = sum_{n, i, j}  x_padded[n, i + a, j + b, c]  dy[n, i, j, o]
         dx[n, p, q, c] = sum_{a, b, o}  dy_padded[n, p + A - 1 - a, q + B - 1 - b, o]  w[a, b, c, o]
@@ -77,12 +79,11 @@ def plain_backward(dy: tf.Tensor, cache: PlainCache) -> tuple[tf.Tensor, tf.Tens
     dy = _checked_plain_dy(dy, cache)
     before, after = _same_padding(w)
     dy_padded = _pad(dy, after, before)  # [N, H + A - 1, W + B - 1, O]
-    dx, dw, last = 0, [], tf.shape(w)[:2] - 1
-    for a, b in _offsets(w):
+    dx, dw, offsets = 0, [], _offsets(w)
+    for (a, b), turned in zip(offsets, reversed(offsets), strict=True):
         dw.append(tf.einsum("nijc,nijo->co", _window(x_padded, a, b, dy), dy))  # (2)  [C, O]
-        turned = _window(dy_padded, last[0] - a, last[1] - b, dy)  # [N, H, W, O]
-        dx += turned @ tf.transpose(w[a, b])  # (3)  [N, H, W, O] @ [O, C]
-    return dx, tf.reshape(dw, tf.shape(w))
+        dx += _window(dy_padded, *turned, dy) @ tf.transpose(w[a, b])  # (3)  [.., O] @ [O, C]
+    return dx, tf.reshape(dw, w.shape)
 
 
 def forward(
@@ -242,8 +243,8 @@ def _checked_margins(padding: Sequence[Sequence[int]]) -> tuple[tuple[int, int],
     try:
         (top, bottom), (left, right) = padding
     except (TypeError, ValueError):
-        right = '"SAME", "VALID" or ((top, bottom), (left, right))'
-        raise ValueError(f"padding must be {right}, not {checks.show_value(padding)}") from None
+        kinds = '"SAME", "VALID" or ((top, bottom), (left, right))'
+        raise ValueError(f"padding must be {kinds}, not {checks.show_value(padding)}") from None
     top, bottom, left, right = (
         checks.whole_number("padding", margin, 0) for margin in (top, bottom, left, right)
     )

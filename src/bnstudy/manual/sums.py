@@ -50,9 +50,9 @@ def shape_of_statistics(x: tf.Tensor, axes: Collection[int]) -> tf.TensorShape:
     return tf.TensorShape([1 if axis in axes else size for axis, size in enumerate(x.shape)])
 
 
-def ones_removed(shape: tf.TensorShape) -> list[int | None]:
-    """Return the sizes other than 1."""
-    return [size for size in shape if size != 1]
+def ones_removed(shape: tf.TensorShape) -> tf.TensorShape:
+    """Return the shape without its axes of length 1."""
+    return tf.TensorShape([size for size in shape if size != 1])
 
 
 def group_size(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
