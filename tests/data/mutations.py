@@ -210,7 +210,7 @@ MUTATIONS = [
         "enumerate(CLASSES)",
         "enumerate(CLASSES[::-1])",
         PACKAGINGS
-        + "test_png.py::test_labels_are_the_places_of_the_classes_in_the_alphabet",
+        + "test_png_folder.py::test_labels_are_the_places_of_the_classes_in_the_alphabet",
     ),
     (
         "search what a Mac leaves in an archive",
