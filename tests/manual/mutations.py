@@ -316,8 +316,8 @@ MUTATIONS = [
     (
         "drop the maximum of AMSGrad's variant paper",
         "manual/amsgrad.py",
-        'if variant == "paper":\n            v_max = tf.maximum(state.v_max, v)',
-        'if variant == "paper":\n            v_max = v',
+        'if variant == "paper":\n        v_max = tf.maximum(state.v_max, v)',
+        'if variant == "paper":\n        v_max = v',
         AMSGRAD_TEST + "test_steps_by_hand",
     ),
     (
@@ -330,15 +330,15 @@ MUTATIONS = [
     (
         "drop the bias correction of AMSGrad's variant keras",
         "manual/amsgrad.py",
-        "tf.sqrt(correction_2) / correction_1 * m",
+        "tf.sqrt(c_2) / c_1 * m",
         "m",
         AMSGRAD_TEST + "test_keras_equals_keras",
     ),
     (
         "take optax's maximum before the correction",
         "manual/amsgrad.py",
-        "tf.maximum(state.v_max, v / correction_2)",
-        "tf.maximum(state.v_max, v) / correction_2",
+        "tf.maximum(state.v_max, v / c_2)",
+        "tf.maximum(state.v_max, v) / c_2",
         AMSGRAD_TEST + "test_equals_optax",
     ),
     (

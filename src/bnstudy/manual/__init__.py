@@ -1,10 +1,10 @@
 """The mathematics by hand: pure functions of tensors, TensorFlow alone.
 
-A layer is a pair that stands side by side:
+A layer is a pair of functions, one after the other:
 
     forward(x, ...) -> (y, cache)        backward(dy, cache) -> (dx, dparameters...)
 
-`dy` is the derivative of the loss with respect to `y`, and `cache` is what the backward pass needs.
+`dy` is the derivative of the cost with respect to `y`, and `cache` is what the backward pass needs.
 Nothing here differentiates automatically, and nothing here knows a configuration. The numbers in
 the comments are those of the equations in docs/backprop.md. Imports TensorFlow and nothing else.
 """

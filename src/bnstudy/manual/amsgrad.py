@@ -79,18 +79,18 @@ def update(
     beta_1, beta_2, epsilon = checked_constants(beta_1, beta_2, epsilon)
     checks.one_of("variant", variant, VARIANTS)
     step, m, v = moments(dw, state, beta_1, beta_2)  # (28), (29)
-    correction_1, correction_2 = corrections(step, beta_1, beta_2, w.dtype)
-    if variant == "optax":
-        v_max = tf.maximum(state.v_max, v / correction_2)  # (35)
-        change = (m / correction_1) / (tf.sqrt(v_max) + epsilon)
+    c_1, c_2 = corrections(step, beta_1, beta_2, w.dtype)
+    if variant == "paper":
+        v_max = tf.maximum(state.v_max, v)  # (32)
+        change = m / (tf.sqrt(v_max) + epsilon)  # (33)
     elif variant == "keras":
         v_max = tf.maximum(state.v_max, v)  # (32)
-        change = tf.sqrt(correction_2) / correction_1 * m / (tf.sqrt(v_max) + epsilon)  # (34)
-    else:
-        if variant == "paper":
-            v_max = tf.maximum(state.v_max, v)  # (32)
-        else:  # as_posted
-            grown = tf.reduce_sum(v) > tf.reduce_sum(state.v_max)
-            v_max = tf.where(grown, v, state.v_max)  # (36)
+        change = tf.sqrt(c_2) / c_1 * m / (tf.sqrt(v_max) + epsilon)  # (34)
+    elif variant == "optax":
+        v_max = tf.maximum(state.v_max, v / c_2)  # (35)
+        change = (m / c_1) / (tf.sqrt(v_max) + epsilon)
+    else:  # as_posted
+        grown = tf.reduce_sum(v) > tf.reduce_sum(state.v_max)
+        v_max = tf.where(grown, v, state.v_max)  # (36)
         change = m / (tf.sqrt(v_max) + epsilon)  # (33)
     return w - learning_rate * change, State(step, m, v, v_max)

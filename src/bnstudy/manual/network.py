@@ -30,30 +30,6 @@ def forward(layers: Sequence[Any], x: tf.Tensor, context: Any) -> tuple[tf.Tenso
     return x, caches
 
 
-def backward(
-    layers: Sequence[Any], dy: tf.Tensor, caches: list
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Run the layers in reverse: the dx of each is the dy of the one before it.
-
-    Args:
-        layers: the network.
-        dy: the derivative of the loss with respect to the network's output.
-        caches: from `forward`.
-
-    Returns:
-        The derivative with respect to the network's input, and those with respect to all
-        parameters, in the order of the layers.
-
-    Raises:
-        ValueError: the number of caches is not the number of layers.
-
-    """
-    dparameters: list[tf.Tensor] = []
-    for dx, dlayer in walk_back(layers, dy, caches):
-        dy, dparameters = dx, dlayer + dparameters
-    return dy, dparameters
-
-
 def walk_back(
     layers: Sequence[Any], dy: tf.Tensor, caches: list
 ) -> Iterator[tuple[tf.Tensor, list[tf.Tensor]]]:
@@ -61,7 +37,7 @@ def walk_back(
 
     Args:
         layers: the network.
-        dy: the derivative of the loss with respect to the network's output.
+        dy: the derivative of the cost with respect to the network's output.
         caches: from `forward`.
 
     Yields:
@@ -76,3 +52,27 @@ def walk_back(
     for layer, cache in zip(reversed(layers), reversed(caches), strict=True):
         dy, dlayer = layer.backward(dy, cache)  # (25)
         yield dy, dlayer
+
+
+def backward(
+    layers: Sequence[Any], dy: tf.Tensor, caches: list
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Run the layers in reverse: the dx of each is the dy of the one before it.
+
+    Args:
+        layers: the network.
+        dy: the derivative of the cost with respect to the network's output.
+        caches: from `forward`.
+
+    Returns:
+        The derivative with respect to the network's input, and those with respect to all
+        parameters, in the order of the layers.
+
+    Raises:
+        ValueError: the number of caches is not the number of layers.
+
+    """
+    dparameters: list[tf.Tensor] = []
+    for dx, dlayer in walk_back(layers, dy, caches):
+        dy, dparameters = dx, dlayer + dparameters
+    return dy, dparameters

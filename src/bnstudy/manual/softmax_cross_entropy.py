@@ -45,7 +45,7 @@ def backward(dcost: tf.Tensor | float, cache: Cache) -> tf.Tensor:
     """Return dlogits = dcost (p - onehot(labels)) / N.
 
     Args:
-        dcost: a scalar; 1 when the cost is the loss itself.
+        dcost: a scalar; 1 at the start of the backward pass.
         cache: from `forward`.
 
     Returns:

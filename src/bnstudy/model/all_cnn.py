@@ -59,6 +59,7 @@ class Model:
         config: the whole configuration (`seed`, `model`, `bn` and `training.gradients` are read).
         dtype: of parameters, statistics and logits.
         compute_dtype: of images and activations; `dtype` unless given.
+        image_shape: height, width and channels.
 
     Attributes:
         layers: in the order of the forward pass.
@@ -69,10 +70,14 @@ class Model:
     """
 
     def __init__(
-        self, config: Config, dtype: tf.DType = tf.float32, compute_dtype: tf.DType | None = None
+        self,
+        config: Config,
+        dtype: tf.DType = tf.float32,
+        compute_dtype: tf.DType | None = None,
+        image_shape: tuple[int, int, int] = IMAGE_SHAPE,
     ):
         self.compute_dtype, self._seed = compute_dtype or dtype, config.seed
-        self.layers = build_layers(config, dtype)
+        self.layers = build_layers(config, dtype, image_shape)
         self._fused_layers = fuse(self.layers)  # the same computation, compiled in larger pieces
         self.derivatives = derivatives_of(config)
         self.parameters = _named(self.layers, "parameters")
@@ -128,18 +133,21 @@ class Model:
             variable.assign(arrays[name])
 
 
-def build_layers(config: Config, dtype: tf.DType) -> list[Layer]:
+def build_layers(
+    config: Config, dtype: tf.DType, image_shape: tuple[int, int, int] = IMAGE_SHAPE
+) -> list[Layer]:
     """Turn the table into layers.
 
     Args:
         config: the whole configuration.
         dtype: of the parameters.
+        image_shape: height, width and channels.
 
     Returns:
         The layers, named conv1, bn1, elu1, ... after their row.
 
     """
-    height, width, channels = IMAGE_SHAPE
+    height, width, channels = image_shape
     derivatives = derivatives_of(config)
     result: list[Layer] = []
 
