@@ -1,4 +1,4 @@
-"""Fixtures of several tests: XLA where it is asked for, a configuration file, a run folder."""
+"""Fixtures of several tests: XLA where a test asks for it, a configuration file, a run folder."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What several tests need: random data, and the three oracles for a gradient."""
+"""Helpers of several tests: random data, and the three oracles for a gradient."""
 
 from collections.abc import Callable
 

@@ -8,7 +8,7 @@ checkpoint or metrics.csv, between writing a file and giving it its name, before
 after a random time. The same command continues it each time. At the end metrics.csv (but for the
 seconds) and every array of the last checkpoint must equal those of a run that nobody disturbed, bit
 for bit.
-Exits with 1 if one does not.
+Exits with 1 if any of them does not.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SMALL = {
     "training.epochs": 3,
     "checkpoint.every_steps": 3,
 }  # 7 steps an epoch, saved after steps 3, 6 and 7, 9, 12, 14, ...
-# Which occurrence of each kind of moment may be the last: each kind occurs so often in any epoch.
+# The last occurrence of each kind of moment to choose from: as many as every epoch has.
 MOMENTS = {"step": 6, "checkpoint": 2, "metrics.csv": 2, "rename": 6, "evaluation": 1, "seconds": 1}
 
 

@@ -1,4 +1,4 @@
-"""The rules of the house: what a folder is called, what it imports, how long a file may be."""
+"""The rules of this repository: names, imports, lengths of files, and the files of other tools."""
 
 import ast
 import subprocess

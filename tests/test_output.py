@@ -1,4 +1,4 @@
-"""Lines for whoever reads, and no error when nobody does."""
+"""Printed lines, and no error when nobody can read them."""
 
 import io
 import os
@@ -17,7 +17,7 @@ def test_a_line_goes_to_standard_output_or_to_the_given_stream(capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk_is_no_error():
+def test_a_full_disk_is_not_an_error():
     script = "from bnstudy.output import echo; echo('x'); echo('y')"
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
@@ -26,7 +26,7 @@ def test_a_full_disk_is_no_error():
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_a_pipe_that_nobody_reads_is_no_error():
+def test_a_pipe_that_nobody_reads_is_not_an_error():
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as stream:
@@ -34,7 +34,7 @@ def test_a_pipe_that_nobody_reads_is_no_error():
         echo("y", stream)
 
 
-def test_a_stream_without_a_file_that_fails_is_no_error():
+def test_a_stream_without_a_file_that_fails_is_not_an_error():
     class Gone(io.StringIO):  # a notebook's whose browser was closed
         def write(self, text):
             raise OSError("gone")
@@ -42,7 +42,7 @@ def test_a_stream_without_a_file_that_fails_is_no_error():
     echo("x", Gone())
 
 
-def test_no_console_and_a_closed_stream_are_no_errors(monkeypatch):
+def test_no_console_and_a_closed_stream_are_not_errors(monkeypatch):
     closed = io.StringIO()
     closed.close()
     echo("x", closed)

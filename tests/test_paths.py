@@ -21,7 +21,7 @@ def test_other_paths_stay_as_they_are():
 
 
 @pytest.mark.parametrize("path", [None, 3, b"run", ["run"], "", "a\0b", "~nobody-of-that-name"])
-def test_what_is_no_path_is_one_line_that_names_the_argument(path):
+def test_a_value_that_is_not_a_path_is_one_line_that_names_the_argument(path):
     with pytest.raises(UserError, match=r"^out") as caught:
         user_path(path, "out", "a folder")
     assert len(str(caught.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What `import bnstudy` offers, and that it costs nothing until it is used."""
+"""The public names of `bnstudy`, which cost nothing until they are used."""
 
 import subprocess
 import sys

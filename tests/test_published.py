@@ -1,4 +1,4 @@
-"""The documents say what the committed run folders say."""
+"""The documents agree with the committed run folders."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Plans: what they mean, how they are refused, what they skip, continue and survive."""
+"""Plans: what they mean, which are refused, and what a sweep skips, continues and survives."""
 
 import os
 import re
@@ -62,7 +62,7 @@ runs:
 
 
 def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
-    """What the process will be told resolves to what the plan was checked with."""
+    """The arguments of its process resolve to the configuration that was checked."""
     (tmp_path / "own.yaml").write_text("extends: cases/b\nbn: {momentum: 0.7}\n")
     entries = [
         {"config": "own.yaml", "data.dir": "a b'c", "seed": 3},
@@ -95,7 +95,7 @@ def test_a_plan_saved_by_another_editor_is_read_or_refused_in_one_line(write_pla
 
 
 @pytest.mark.parametrize("path", [None, 3, b"plan.yaml", ""])
-def test_what_is_no_path_of_a_plan_is_one_line(path):
+def test_a_value_that_is_not_the_path_of_a_plan_is_one_line(path):
     with pytest.raises(bnstudy.UserError, match="must be the path of a plan"):
         load_plan(path)
 

@@ -45,5 +45,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List the public names, also those that are not yet imported."""
+    """List the public names, including those not yet imported."""
     return sorted({*globals(), *__all__})

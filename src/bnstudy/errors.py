@@ -1,4 +1,4 @@
-"""The one exception that means: the user's input is wrong."""
+"""The exception for wrong input, and text for messages of one line."""
 
 
 class UserError(Exception):
@@ -9,6 +9,6 @@ class UserError(Exception):
 
 
 def one_line(text: object) -> str:
-    """Return a text without line breaks and control characters, at most 300 characters long."""
+    """Return text on one line, without control characters, cut at 300 characters."""
     shown = str(text) or type(text).__name__
     return " ".join("".join(c if c.isprintable() else " " for c in shown[:300]).split())

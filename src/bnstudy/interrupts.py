@@ -15,10 +15,10 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """Whether somebody has asked the process to stop.
+    """True once the process has been asked to stop.
 
     Args:
-        forward_signal: called at every request, for processes that must hear of it too.
+        forward_signal: called at every request, to tell other processes as well.
 
     """
 
@@ -29,7 +29,7 @@ class StopRequest:
         return self._asked
 
     def handle(self, *_: object) -> None:
-        """Note the first request; raise KeyboardInterrupt at the second: the files are intact."""
+        """Record the first request; raise KeyboardInterrupt at the second: the files are intact."""
         first, now = not self._asked, time.monotonic()
         self._asked = True  # a plain flag: a lock could be held by what the signal interrupts
         if first:
@@ -45,12 +45,12 @@ class StopRequest:
 def graceful_stop(forward_signal: Callable[[], None] = lambda: None) -> Iterator[StopRequest]:
     """Turn both signals into a request, and restore the old handlers afterwards.
 
-    Outside of the main thread, where Python has no signals, nothing is ever requested. A handler
-    that was not installed by Python (another language that embeds it) stays, as it could not be
+    Outside the main thread, where Python has no signals, nothing is ever requested. A handler that
+    was not installed by Python (but by a program that embeds it) stays, as it could not be
     restored.
 
     Args:
-        forward_signal: called at every request, for processes that must hear of it too.
+        forward_signal: called at every request, to tell other processes as well.
 
     """
     request = StopRequest(forward_signal)

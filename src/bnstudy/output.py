@@ -9,7 +9,7 @@ def echo(line: str, stream: TextIO | None = None) -> None:
     """Print a line and flush it; once the reader is gone, print nothing.
 
     Args:
-        line: without its end.
+        line: without its line break.
         stream: standard output unless given.
 
     """
@@ -26,7 +26,7 @@ def echo(line: str, stream: TextIO | None = None) -> None:
 def _silence(stream: TextIO) -> None:
     try:
         descriptor = stream.fileno()
-    except OSError:  # it is not a file: a notebook's, for example
+    except OSError:  # it is not a file, in a notebook for example
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)

@@ -32,7 +32,7 @@ def user_path(path: object, name: str, right: str) -> Path:
 
 
 def as_list(values: object, name: str, right: str) -> list[Any]:
-    """Return a list of what a user gives as one text or path, or as several.
+    """Return a list, whether the user gives one text or path, or several.
 
     Args:
         values: one, or an iterable of them.

@@ -15,7 +15,7 @@ def random_stream(seed: int, purpose: int, index: int) -> np.random.Philox:
 
     Returns:
         A generator at the start of its stream. Use `random_raw`, which NumPy promises never to
-        change, and no method of `Generator`, which may change.
+        change, not the methods of `Generator`, which may change.
 
     """
     return np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index])

@@ -126,7 +126,7 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
     changes = [f"{key}={_flow(value)}" for key, value in keys.items()]
     arguments += [part for change in changes for part in ("--set", change)]
     if name is None:
-        named = [change for change in changes if not change.startswith("seed=")]  # it has the seed
+        named = [change for change in changes if not change.startswith("seed=")]  # run_name adds it
         name = run_name(config, presets, file, named)
     if not _names_a_folder(name):
         raise UserError(f"{path}: run {number}: name: must name one folder, got {show(name)}")
@@ -150,7 +150,7 @@ def _flow(value: Any) -> str:
 
 
 def run_plan(runs: list[Run], jobs: int) -> int:
-    """Run what is not finished, `jobs` at a time, and show how it goes.
+    """Run what is not finished, `jobs` at a time, and print the state of every run.
 
     SIGINT and SIGTERM are forwarded to every run, which saves and stops; a second one stops the
     runs immediately.
@@ -160,7 +160,7 @@ def run_plan(runs: list[Run], jobs: int) -> int:
         jobs: processes at once.
 
     Returns:
-        The exit code: 0 if all have finished, 2 if the input of some was wrong, 1 if some broke.
+        The exit code: 0 if all have finished, 2 if the input of some was wrong, 1 if some failed.
 
     Raises:
         Interrupted: the sweep was asked to stop, and every run has saved its state.
@@ -223,7 +223,7 @@ def _execute(run: Run, processes: set[subprocess.Popen[str]], stop: StopRequest)
     if run.exit_code == EXIT_CODE or (stop and run.exit_code < 0):
         run.state = "interrupted"
     elif run.exit_code == 0:
-        _update_state(run)  # the folder has the last word
+        _update_state(run)  # what the folder holds decides
 
 
 def _forward_signal(processes: set[subprocess.Popen[str]]) -> None:
@@ -248,7 +248,7 @@ def table(runs: list[Run]) -> str:
 
 
 def _last_epoch(folder: Path) -> tuple[int, str]:
-    """Return the number of finished epochs and the last test accuracy, as far as the log tells."""
+    """Return the number of finished epochs and the last test accuracy, "-" if there is none."""
     from bnstudy.run_folder.log import read_metrics
 
     try:

@@ -1,4 +1,4 @@
-"""Mistakes in what TensorFlow runs on that a test must notice."""
+"""Mistakes in `backend/` that a test must notice."""
 
 MUTATIONS = [
     (

@@ -1,4 +1,4 @@
-"""What the operating system says about the processor."""
+"""The processor, as the operating system describes it."""
 
 import pytest
 

@@ -36,7 +36,7 @@ def test_a_text_that_sets_nothing_is_refused():
 
 
 @pytest.mark.parametrize("text", ["1", "0", "-3", "2.5", "x", "", "1e3"])
-def test_a_number_below_the_least_or_none_at_all_is_refused(text):
+def test_text_that_is_not_an_integer_or_is_below_the_least_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="must be an integer >= 2, got"):
         at_least(2)(text)
     assert at_least(2)("2") == 2

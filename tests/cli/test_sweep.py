@@ -25,6 +25,6 @@ def test_the_plan_is_run_and_its_exit_code_is_ours(
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two"])
-def test_a_number_of_jobs_that_is_none_is_refused(write_config, capsys, jobs):
+def test_jobs_that_are_not_a_positive_integer_are_refused(write_config, capsys, jobs):
     assert main(["sweep", str(write_config(PLAN, "plan.yaml")), "--jobs", jobs]) == 2
     assert f"must be an integer >= 1, got {jobs}" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The configuration: what it resolves to, and that it survives the way to a file and back."""
+"""The configuration: what it resolves to, and its round trip through a file."""
 
 import os
 import subprocess

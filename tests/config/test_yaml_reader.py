@@ -1,4 +1,4 @@
-"""YAML files: what is read, what is refused, and that nothing else ever happens."""
+"""YAML files: each is read or refused, and nothing else ever happens."""
 
 import math
 import os

@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def dataset():
-    """33 images of noise, each channel of another brightness."""
+    """33 images of noise, in which each channel has another brightness."""
     rng = np.random.default_rng(0)
     brightness = rng.integers(40, 200, (1, 1, 1, 3))
     images = (brightness + rng.integers(-40, 56, (33, 32, 32, 3))).astype(np.uint8)

@@ -110,7 +110,7 @@ def test_all_epochs_share_one_trace(dataset):
 
 
 def test_nothing_keeps_the_images_when_the_batches_are_gone(dataset):
-    """Or each run in a process would cost another 150 MB."""
+    """Otherwise each further run in a process would cost another 150 MB."""
     batches = batches_of(dataset)
     iterator, gone = iter(batches.epoch(0)), weakref.ref(batches)
     del batches

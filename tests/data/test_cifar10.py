@@ -56,7 +56,7 @@ def test_missing_file_is_named(form, tmp_path):
 
 
 def test_a_folder_or_archive_without_images_is_refused(tmp_path):
-    refused(tmp_path, "holds no CIFAR-10", "cifar-10-batches-py")
+    refused(tmp_path, "does not contain CIFAR-10", "cifar-10-batches-py")
     refused(tmp_path / "none", "none does not exist")
     (tmp_path / "other.tar").write_bytes(archive_bytes([regular("a/b", b"c")]))
     refused(tmp_path / "other.tar", "lacks data_batch_1", "unpack it")
@@ -108,7 +108,7 @@ def test_given_place_without_data_is_refused_and_nothing_is_loaded(home, tmp_pat
     make("cifar-10-batches-py", home / ".keras" / "datasets")
     refused(tmp_path / "none", "--data", "none", "not exist", *OFFICIAL_FORMS, call=cifar10.load)
     monkeypatch.setenv("BNSTUDY_DATA", str(tmp_path))
-    refused(None, "$BNSTUDY_DATA", str(tmp_path), "no CIFAR-10", call=cifar10.load)
+    refused(None, "$BNSTUDY_DATA", str(tmp_path), "does not contain CIFAR-10", call=cifar10.load)
     monkeypatch.setenv("BNSTUDY_DATA", "")
     assert cifar10.find() is not None
 
@@ -144,7 +144,7 @@ def test_find_looks_two_folders_down(make_form, depth, home, tmp_path):
     (tmp_path / "deeper").mkdir()
     (tmp_path / "data").rename(tmp_path / "deeper" / "data")
     if depth == 2:
-        refused(tmp_path / "deeper", "holds no CIFAR-10", call=cifar10.find)
+        refused(tmp_path / "deeper", "does not contain CIFAR-10", call=cifar10.find)
 
 
 def test_another_data_set_with_the_same_names_is_passed_over(home):
@@ -172,7 +172,7 @@ def test_one_parquet_file_is_refused_and_the_folder_named(home, tmp_path):
     refused(next(folder.glob("*.parquet")), "one file", f"parquet: {folder}", call=cifar10.find)
 
 
-def test_a_zip_is_named_for_what_it_is(home, tmp_path):
+def test_a_zip_is_recognized(home, tmp_path):
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("cifar10/train/airplane/0001.png", b"")
     advice = "archive.zip is a ZIP archive; unpack it and give the folder"
@@ -205,7 +205,7 @@ def test_what_other_programs_leave_is_ignored(home, tmp_path):
     assert cifar10.find(tmp_path / "data") == folder
     assert_is_the_data(cifar10.read(folder))
     write_folder(tmp_path / "empty", dict.fromkeys(CLUTTER, b""))
-    refused(tmp_path / "empty", "holds no CIFAR-10", call=cifar10.find)
+    refused(tmp_path / "empty", "does not contain CIFAR-10", call=cifar10.find)
 
 
 def test_the_home_is_known_in_every_setting(home, monkeypatch, capsys):

@@ -20,7 +20,7 @@ def arrays():
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.data())
 def test_part_is_balanced_ordered_and_nested(labels, data):
     labels = np.array(labels)
-    images = np.arange(len(labels))  # stand for themselves
+    images = np.arange(len(labels))  # each image is its own index
     limit = data.draw(st.integers(1, len(labels)))
     part, part_labels = balanced_subset(images, labels, limit)
     assert len(part) == limit

@@ -1,4 +1,4 @@
-"""Which layers are compiled as one, and that they compute the same."""
+"""Fused layers: which they are, and that they compute the same."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The figures: what they show, in which words, and as files that are the same every time."""
+"""The figures: what they show, their text, and files that are the same every time."""
 
 import subprocess
 import sys

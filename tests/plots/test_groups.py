@@ -1,4 +1,4 @@
-"""Which runs are one group, and what figures call it."""
+"""Grouping of runs, and the labels of the groups in figures."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_a_folder_given_twice_counts_once(make_run):
     assert len(group.logs) == 1
 
 
-def test_where_the_images_lie_makes_no_group(make_run):
+def test_where_the_images_are_does_not_separate_groups(make_run):
     logs = logs_of(
         make_run("x", case="a"), make_run("y", case="a", overrides={"data.dir": "/elsewhere"})
     )

@@ -34,7 +34,7 @@ MUTATIONS = [
         "run_folder/files.py",
         '_CLUTTER_STARTS = ("._",',
         '_CLUTTER_STARTS = (".",',
-        f"{FILES}::test_a_users_own_file_is_no_clutter",
+        f"{FILES}::test_a_users_own_file_is_not_clutter",
     ),
     (
         "let two processes write to a folder",

@@ -81,7 +81,7 @@ GOOD = saved_bytes()
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_no_damage_is_taken_for_a_checkpoint(data):
-    """Flipped, inserted, removed bytes: found out, or without any effect on what is read."""
+    """Bytes flipped, inserted or removed: detected, or without any effect on what is read."""
     content = bytearray(GOOD)
     kind = data.draw(st.sampled_from(["flip", "cut", "insert", "noise"]))
     at = data.draw(st.integers(0, len(content) - 1))

@@ -1,4 +1,4 @@
-"""Files of a run folder: whatever happens, they hold the old or the new content, all of it."""
+"""Files of a run folder: whatever happens, they have their complete old or new content."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def test_the_content_is_safe_on_disk_before_the_name_is(tmp_path, monkeypatch):
         real_fsync(descriptor)
 
     def replace(source, target):
-        assert Path(source).parent == Path(target).parent  # a rename across disks is no rename
+        assert Path(source).parent == Path(target).parent  # a rename across disks is not atomic
         assert Path(source).read_bytes() == b"new"
         steps.append(("replace", os.stat(source).st_ino))
         real_replace(source, target)
@@ -62,7 +62,7 @@ def test_files_have_the_usual_permissions(tmp_path):
 
 
 def test_a_real_write_that_fails_leaves_the_old_file(tmp_path):
-    """With the size of files limited, as on a full disk, the write itself breaks off."""
+    """A limit on the size of files makes the write itself fail, as a full disk does."""
     script = """
 import resource, sys, signal
 from bnstudy.run_folder.files import write_bytes_atomic
@@ -92,7 +92,7 @@ def test_a_temporary_file_is_known_by_its_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", ".hidden", "thesis.docx", "_x"])
-def test_a_users_own_file_is_no_clutter(name):
+def test_a_users_own_file_is_not_clutter(name):
     assert not is_clutter(Path("run", name))
 
 

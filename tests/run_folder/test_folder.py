@@ -1,4 +1,4 @@
-"""Whose folder is it: new, ours, in use, another configuration's, or something else entirely."""
+"""Run folders: new, ours, in use, of another configuration, or something else entirely."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_new_folder_gets_its_configuration_and_an_empty_log(tmp_path):
 
 
 def test_a_second_writer_is_told_who_holds_the_folder(run_folder):
-    """Another process, or another thread of this one; and --fresh takes nothing away from it."""
+    """Another process, or another thread of this one; --fresh does not take the folder from it."""
     messages = []
     with claim(run_folder, CONFIG):
         for fresh in (False, True):
@@ -85,7 +85,7 @@ with claim(Path(sys.argv[1]), bnstudy.load_config("c", ["quick"])):
 """
     ended = subprocess.run([sys.executable, "-c", script, str(run_folder)], check=False)
     assert ended.returncode == -9
-    assert holder_of(run_folder).exists()  # the dead left its note; its lock is gone
+    assert holder_of(run_folder).exists()  # the killed process left its note; its lock is gone
     with claim(run_folder, CONFIG):
         assert json.loads(holder_of(run_folder).read_text())["pid"] == os.getpid()
 
@@ -153,7 +153,7 @@ def test_another_configuration_is_refused_and_the_keys_are_named(run_folder):
         finished_result(run_folder, other)
 
 
-def test_where_the_images_lie_and_when_a_run_saves_may_change(run_folder):
+def test_where_the_images_are_and_when_a_run_saves_may_change(run_folder):
     overrides = {"data.dir": "elsewhere", "checkpoint.every_steps": 5}
     with claim(run_folder, bnstudy.load_config("c", ["quick"], overrides=overrides)):
         pass
@@ -171,7 +171,7 @@ def test_fresh_takes_the_first_free_name_for_the_old_folder(run_folder):
 def test_a_process_killed_while_it_makes_a_folder_leaves_one_that_can_be_used(
     tmp_path, monkeypatch
 ):
-    """metrics.csv is written first: without config.yaml, the folder is still nobody's."""
+    """metrics.csv is written first: without config.yaml, the folder belongs to no run yet."""
     write = files.write_bytes_atomic
 
     def killed(path, data):

@@ -1,4 +1,4 @@
-"""The run folder: exact round trip, atomic writes, one clear line for each kind of damage."""
+"""The log: exact round trip, and one clear line for each kind of damage."""
 
 import csv
 import json
@@ -150,7 +150,7 @@ def test_a_folder_of_something_else(folder, name):
 
 
 @pytest.mark.parametrize("folder", [None, 3, b"run", ["run"]])
-def test_what_is_no_path_is_one_line(folder):
+def test_a_value_that_is_not_a_path_is_one_line(folder):
     with pytest.raises(UserError, match="must be the path of a run folder"):
         load_log(folder)
 

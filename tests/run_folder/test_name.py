@@ -1,4 +1,4 @@
-"""The name of a run folder says what makes the run."""
+"""The name of a run folder."""
 
 import pytest
 
@@ -25,6 +25,6 @@ def test_the_name_of_a_run_folder(tmp_path, presets, file, seed, changes, name):
 
 
 def test_more_epochs_do_not_change_the_name(tmp_path):
-    """So that the same command, with more of them, extends the run."""
+    """So the same command, with more epochs, extends the run."""
     config = bnstudy.load_config("c", ["quick"], overrides={"training.epochs": 99})
     assert run_name(config, ["quick"], None) == "case-c_quick_seed-0"

@@ -1,4 +1,4 @@
-"""A run that nobody disturbed, for comparison and to copy; and no figures where none are tested."""
+"""An undisturbed run, to compare with and to copy; and no figures where none are tested."""
 
 import shutil
 

@@ -15,7 +15,7 @@ def config(epochs):
 
 
 def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypatch):
-    """And whatever happens between the two files that are changed."""
+    """Even if it is killed between the changes of the two files."""
     folder = tmp_path / "run"
     first = bnstudy.run(config(1), folder)
     assert first["epochs"] == 1

@@ -92,7 +92,7 @@ def test_equals_the_pure_update(name, variant, compiled):
             np.testing.assert_allclose(ours, expected, rtol=1e-13, atol=1e-15)
 
 
-def test_no_two_rules_take_the_same_way():
+def test_no_two_rules_take_the_same_steps():
     ends = []
     for rule in RULES:
         variables = parameters()

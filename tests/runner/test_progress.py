@@ -1,4 +1,4 @@
-"""What a run prints: a bar on a terminal, plain lines elsewhere, and nothing where nobody reads."""
+"""Progress output: a bar on a terminal, plain lines elsewhere, nothing without a console."""
 
 import io
 

@@ -200,7 +200,7 @@ def test_a_tilde_is_the_home_folder(unfinished, monkeypatch):
 
 
 def test_a_run_in_a_thread_and_the_same_again(unfinished):
-    """Without signals, which Python's other threads have not; and twice in one process."""
+    """Without signals, which only the main thread receives; and twice in one process."""
     results, before = [], signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=lambda: results.append(bnstudy.run(CONFIG, unfinished)))
     thread.start()

@@ -1,4 +1,4 @@
-"""A run in memory: what its metrics mean, what decides it, and which checkpoints it takes."""
+"""A run in memory: its metrics, what determines it, and the checkpoints that it accepts."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""What TensorFlow runs on: its start, XLA, bfloat16, the processor, GPUs.
+"""TensorFlow's surroundings: its start, XLA, bfloat16, the processor, GPUs.
 
 May import TensorFlow and `errors`; `cpu` never imports TensorFlow, `startup` only when asked to.
 """

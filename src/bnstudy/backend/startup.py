@@ -11,7 +11,7 @@ _forked_with_tensorflow = False
 
 
 def watch_for_forks() -> None:
-    """Notice when this process is a fork of one that had TensorFlow: its threads are missing."""
+    """Detect a fork of a process that had loaded TensorFlow: its threads are missing."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_note_fork)
 
@@ -35,7 +35,7 @@ def import_tensorflow() -> None:
     if _forked_with_tensorflow:  # it would wait for threads that do not exist here
         raise UserError(
             "TensorFlow does not survive a fork: start the process with "
-            'multiprocessing.get_context("spawn"), or import TensorFlow in the child alone'
+            'multiprocessing.get_context("spawn"), or import TensorFlow only in the child'
         )
     if "tensorflow" in sys.modules:  # with the settings of whoever imported it
         return

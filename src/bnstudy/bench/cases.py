@@ -89,11 +89,11 @@ class CaseBenchmark:
         """
         test, save = time_call(self.test), time_call(self.save)
         every = self.training.config.checkpoint.every_seconds or math.inf
-        # One test per epoch, as in a run, but a checkpoint only every so many seconds.
+        # One test per epoch, as in a run, but a checkpoint only every `every` seconds.
         return step + test / self.training.batches.steps + save * step / every
 
     def train(self) -> list[float]:
-        """Train for an epoch as a run does: batches made meanwhile, progress written.
+        """Train for an epoch as a run does: batches made in the background, progress written.
 
         Returns:
             The `intervals` between its steps.

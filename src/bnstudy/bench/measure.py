@@ -1,4 +1,4 @@
-"""Time the cases, and other frameworks, in turns: `bnstudy bench`.
+"""Time the cases and other frameworks in turn: `bnstudy bench`.
 
 Every contender has a process and memory of its own, and waits while another is timed. They take
 turns, so that noise affects all alike; ratios are taken within a round.
@@ -140,7 +140,7 @@ def measure(contenders: Sequence[Contender], rounds: int) -> None:
 
 @contextlib.contextmanager
 def _process(contender: Contender) -> Iterator[Connection]:
-    """Start a contender's process and wait until it is warm."""
+    """Start a contender's process and wait until it has warmed up."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_worker, args=(contender, theirs), daemon=True)

@@ -10,7 +10,7 @@ from bnstudy.interrupts import EXIT_CODE
 from bnstudy.output import echo
 
 DESCRIPTION = """\
-Time the training steps of the cases, each in a process of its own, in turns. Nothing is saved.
+Time the training steps of the cases in turn, each in a process of its own. Nothing is saved.
 Peers train case b with Adam; of --set, only width, batch size and data apply to them.
 Close other programs first: a spread above 10 % means that the machine was busy."""
 EXAMPLES = """\
@@ -50,7 +50,7 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         type=at_least(2),
         default=5,
-        help="rounds; in each, all take one turn [5]",
+        help="rounds, in which each takes one turn [5]",
     )
     add("--steps", metavar="N", type=at_least(4), default=8, help="training steps per turn [8]")
     add("--json", action="store_true", help="print JSON instead of tables")

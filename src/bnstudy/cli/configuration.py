@@ -1,4 +1,4 @@
-"""The options that several commands share: which configuration?"""
+"""The options that several commands share, most of which choose the configuration."""
 
 import argparse
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from bnstudy.config.load import parse_set
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
 
-# What each command adds itself to.
+# The parsers of the commands, to which each command adds its own.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -41,7 +41,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def path(text: str) -> Path:
-    """Return the path of an argument; ~ is the home folder, also where the shell leaves it."""
+    """Return the path of an argument; ~ is the home folder, even where the shell keeps it."""
     try:
         return user_path(text, "the path", "a file or a folder")
     except UserError as error:

@@ -28,7 +28,7 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("plan", metavar="PLAN.yaml", type=path)
-    add("--jobs", metavar="N", type=at_least(1), default=1, help="processes at once [1]")
+    add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -44,8 +44,8 @@ def load_config(
     """Resolve base.yaml < case < presets < file < overrides.
 
     Args:
-        case: "a", "b" or "c". A file with `case: c`, or that extends one, chooses the case too:
-            cases/c.yaml then comes before the presets, as always.
+        case: "a", "b" or "c". A file with `case: c`, or one that extends such a file, chooses the
+            case too: cases/c.yaml then comes before the presets, as always.
         presets: names such as "quick"; later ones win.
         file: a YAML file with the keys that differ.
         overrides: dotted keys, or groups, with their values.
@@ -72,7 +72,7 @@ def load_config(
     case = _only_case(case, overlays)
     if case is not None:
         overlays += _chain(_shipped("case", case))
-    # A stable sort: base.yaml and the case come first, whoever extends them.
+    # A stable sort: base.yaml and the case come first, whichever file extends them.
     return _resolve(sorted(overlays, key=_rank), case)
 
 
@@ -130,7 +130,7 @@ def _chain(path: Path) -> list[_Overlay]:
 
 
 def _find_extended(extends: Any, path: Path) -> Path:
-    """Return the file that `extends` means: relative to the file's folder, or a shipped one."""
+    """Return the file that `extends` names: relative to the file's folder, or a shipped one."""
     where = file_name(path)
     if not isinstance(extends, str) or not extends:
         right = "must be one path or name such as cases/c"

@@ -1,13 +1,14 @@
 """Batch norms, data sets and optimizers by name, and where each is implemented.
 
-A new one takes a module of its own, a row here, and a word in configs/base.yaml. The places are
-names ("module" or "module:attribute"), so that a configuration can be checked without TensorFlow.
+To add one, write a module of its own, a row here, and its name in configs/base.yaml. The places
+are names ("module" or "module:attribute"), so that a configuration can be checked without
+TensorFlow.
 """
 
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-# model.batch_norm -> a class that is made as model.batch_norm.BatchNorm is
+# model.batch_norm -> a class with the constructor of model.batch_norm.BatchNorm
 BATCH_NORMS = {
     "none": None,
     "keras": "bnstudy.model.batch_norm:KerasBatchNorm",

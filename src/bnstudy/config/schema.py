@@ -1,7 +1,7 @@
 """The keys of a configuration, their allowed values, and the JSON Schema of its files.
 
-The defaults and the descriptions are in configs/base.yaml and nowhere else. After a change here or
-there, write the schema that editors use again:
+The defaults and the descriptions are in configs/base.yaml and nowhere else. After a change to
+either file, regenerate the schema that editors use:
 
     python -m bnstudy.config.schema
 """
@@ -33,7 +33,7 @@ else:
 
 
 class _Strict(BaseModel):
-    """No default, no unknown key, no conversion of types, no change afterwards."""
+    """A model without defaults, unknown keys or conversions, which cannot be changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -93,7 +93,7 @@ class OptimizerConfig(_Strict):
 
 
 class CheckpointConfig(_Strict):
-    """When a run saves its state besides the end of each epoch."""
+    """The times at which a run saves its state, in addition to the end of each epoch."""
 
     every_steps: int | None = Field(ge=1)
     every_seconds: float | None = Field(gt=0)
@@ -130,7 +130,7 @@ class Config(_Strict):
         return self
 
     def statistics_over_images(self) -> dict[str, str]:
-        """Return the keys, and their values, that take a variance over the images of a batch alone.
+        """Return the keys, with their values, that require a variance over the images alone.
 
         A batch of one image has no such variance.
         """

@@ -1,8 +1,8 @@
-"""Strict reading of YAML files: plain values only, and errors of one line.
+"""Strict reading of YAML files: plain values only, and one-line errors.
 
 YAML 1.2's core schema: 1e-3 is a number, "yes" and 1:30 are text. (PyYAML alone reads YAML 1.1,
-where they are text, a boolean and ninety.) A key that comes twice is refused, and so is every tag
-that would make a Python object.
+where they are text, a boolean and ninety.) Duplicate keys are refused, and so is every tag that
+would make a Python object.
 """
 
 import json
@@ -101,7 +101,7 @@ def write_yaml(values: dict[str, Any]) -> str:
 
 
 def user_error(text: str) -> UserError:
-    """Return the error with this message, on one line whatever a file name holds."""
+    """Return the error with this message, on one line even if a file name has line breaks."""
     return UserError(" ".join(text.split()))
 
 
@@ -118,13 +118,13 @@ def show(value: Any) -> str:
 
 
 def file_name(path: Path) -> str:
-    """Return a file's name for messages: "configs/cases/c.yaml", or the user's own words."""
+    """Return a file's name for messages: "configs/cases/c.yaml", or as the user gave it."""
     root = configs_dir()
     return f"configs/{path.relative_to(root).as_posix()}" if root in path.parents else str(path)
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain values only: no tag makes an object, and no key comes twice."""
+    """Reads plain values only: no tag makes an object, and no key is given twice."""
 
     def scalar(self, node: yaml.Node) -> Any:
         kind = node.tag.removeprefix(_TAG)

@@ -96,7 +96,7 @@ class TrainingBatches:
 
         def take(epoch, step):
             batches = this()
-            assert batches is not None  # whoever iterates holds it
+            assert batches is not None  # the caller, who iterates, holds it
             return batches._take(epoch, step)
 
         x, y = tf.numpy_function(take, [epoch, step], (tf.uint8, tf.int64))

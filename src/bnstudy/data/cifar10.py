@@ -2,8 +2,8 @@
 
 A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images; 60,000 colour images
 of ten classes, from https://www.cs.toronto.edu/~kriz/cifar.html. The forms that are read are in
-`packagings`. A stranger's files are safe to read: no pickle can run code, no archive writes to the
-disk, and sizes are bounded. All errors are UserError: one line that names the file.
+`packagings`. Files from strangers are safe to read: no pickle can run code, no archive writes to
+the disk, and sizes are bounded. All errors are UserError: one line that names the file.
 
 The official files and the hub's have the images in different orders from a folder per class, and
 the order of an epoch is a permutation of positions, so results depend on the packaging (as they do
@@ -49,7 +49,7 @@ def find(directory: str | os.PathLike | None = None) -> Path | None:
             down. Unless given, $BNSTUDY_DATA is used; without either, our cache and Keras's.
 
     Raises:
-        UserError: the given place does not hold CIFAR-10, so that a typing error starts no
+        UserError: the given place does not contain CIFAR-10; a typing error must not start a
             download.
 
     """
@@ -102,14 +102,14 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def _why_not(path: Path) -> str:
-    """Return what a path is that is not CIFAR-10, and what to do about it."""
+    """Return why a path is not CIFAR-10, and what to do about it."""
     looked_for = f"looked for {FORMS}"
     if not os.path.exists(path):
         return f"{path} does not exist; {looked_for}"
     if os.path.isdir(path):
         zips = sorted(file.name for file in path.glob("*.zip") if not common.is_clutter(file.name))
         advice = f"unpack {zips[0]} there; " if zips else ""
-        return f"{path} holds no CIFAR-10; {advice}{looked_for}"
+        return f"{path} does not contain CIFAR-10; {advice}{looked_for}"
     is_pickle = common.starts_with(path, *(bytes([0x80, protocol]) for protocol in range(1, 6)))
     if is_pickle or path.name in (*batches.PYTHON_FILES, *batches.BINARY_FILES):
         return f"{path} is one file of several; give the folder that holds all six: {path.parent}"

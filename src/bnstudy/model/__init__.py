@@ -1,4 +1,4 @@
-"""The network: the table of the post, its layers with their parameters, and which run as one.
+"""The network: the post's table, its layers with their parameters, and how they are fused.
 
 Imports `manual` (the mathematics), `backend`, `config` and the random streams.
 """

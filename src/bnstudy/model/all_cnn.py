@@ -38,7 +38,7 @@ class Row(NamedTuple):
     pool: bool = False
 
 
-# The author's net. At width 1: 1,617,312 weights, 536 million multiply-adds an image.
+# The author's net. At width 1: 1,617,312 weights, 536 million multiply-adds per image.
 ALL_CNN = (
     Row(kernel=3, channels=96),
     Row(kernel=3, channels=96),
@@ -53,7 +53,7 @@ ALL_CNN = (
 
 
 class Model:
-    """The network: its layers, its parameters, and what it remembers.
+    """The network: its layers, its parameters, and the state of its batch norms.
 
     Args:
         config: the whole configuration (`seed`, `model`, `bn` and `training.gradients` are read).
@@ -64,7 +64,7 @@ class Model:
     Attributes:
         layers: in the order of the forward pass.
         parameters: name -> variable that the optimizer changes.
-        statistics: name -> variable that batch norm remembers.
+        statistics: name -> variable that batch norm updates.
         derivatives: the backward passes of the cost and of the layers without parameters.
 
     """

@@ -1,6 +1,7 @@
 """Batch norm as a layer: our own, and the framework's.
 
-A kind of batch norm is a class that is made as `BatchNorm` is, and a row of config/registry.py.
+A kind of batch norm is a class with the constructor of `BatchNorm`, and a row of
+config/registry.py.
 """
 
 import math
@@ -57,14 +58,14 @@ class BatchNorm(Layer):
         }
 
     def forward(self, x, context):
-        """Normalize with the batch's statistics, and remember them; or with the moving ones."""
+        """Normalize with the batch's statistics and average them, or with the moving averages."""
         y, cache = _if_training(
             context.training, lambda: self._forward_training(x), lambda: self._forward_inference(x)
         )
         return y, (context.training, cache)
 
     def backward(self, dy, cache):
-        """Return dx and the gradients of those of gamma and beta that are learned."""
+        """Return dx and the gradients of gamma and beta, where they are learned."""
         training, norm_cache = cache
         dx, dgamma, dbeta = _if_training(
             training,
@@ -149,9 +150,9 @@ class KerasBatchNorm(Layer):
         return y, (training, features, mean, variance, gamma)
 
     def backward(self, dy, cache):
-        """Return dx and the gradients of those of gamma and beta that are learned.
+        """Return dx and the gradients of gamma and beta, where they are learned.
 
-        The framework returns no cache, so the statistics are computed once more.
+        The framework returns no cache, so the statistics are computed again.
         """
         training, x, mean, variance, gamma = cache
         beta = tf.zeros_like(mean)

@@ -1,4 +1,4 @@
-"""Which layers are compiled as one: those between two convolutions. It changes speed alone."""
+"""Compile the layers between two convolutions as one, for speed alone."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -37,7 +37,7 @@ class FusedLayers(Layer):
         return xla.compiled(lambda: network.backward(self.layers, dy, cache))
 
 
-# Not GlobalAveragePool, small and last, nor KerasBatchNorm, which is as fast as the framework is.
+# Not GlobalAveragePool, small and last, nor KerasBatchNorm, which stays as the framework has it.
 _FUSIBLE = (ELU, AveragePool, BatchNorm)
 
 

@@ -1,6 +1,6 @@
 """Layers: the parameters, and the bookkeeping around the mathematics of `manual/`.
 
-A layer has `parameters` (what the optimizer changes), `statistics` (what it remembers besides),
+A layer has `parameters` (which the optimizer changes), `statistics` (its other state),
 `forward(x, context) -> (y, cache)` and `backward(dy, cache) -> (dx, [dparameter, ...])`.
 Both kinds of gradient run the same `forward`; automatic differentiation ignores the caches.
 """
@@ -15,13 +15,11 @@ from bnstudy.manual import as_posted, conv2d, elu, pooling, softmax_cross_entrop
 
 
 class Context(NamedTuple):
-    """What a layer may need to know besides its input."""
+    """Information that a layer may need besides its input."""
 
     training: bool | tf.Tensor  # a scalar bool; a tensor chooses when the graph runs
     seed: int = 0  # of the run
-    step: int | tf.Tensor = (
-        0  # steps since the start of the run; with the seed, names random numbers
-    )
+    step: int | tf.Tensor = 0  # since the start of the run; with the seed, selects random numbers
 
 
 class Derivatives(NamedTuple):
@@ -48,7 +46,7 @@ AS_POSTED = Derivatives(
 
 
 class Layer:
-    """A layer without parameters; the others override what they have.
+    """The base class: a layer without parameters.
 
     Args:
         name: of the layer.
@@ -119,7 +117,7 @@ class ELU(Layer):
         return elu.forward(x)
 
     def backward(self, dy, cache):
-        """Return dx; there is no parameter."""
+        """Return dx; there are no parameters."""
         return self._backward(dy, cache), []
 
 
@@ -141,7 +139,7 @@ class AveragePool(Layer):
         return pooling.average_forward(x, 2)
 
     def backward(self, dy, cache):
-        """Return dx; there is no parameter."""
+        """Return dx; there are no parameters."""
         return self._backward(dy, cache), []
 
 
@@ -165,6 +163,6 @@ class GlobalAveragePool(Layer):
         return y, (shape, x.dtype)
 
     def backward(self, dy, cache):
-        """Return dx in the precision of x; there is no parameter."""
+        """Return dx in the precision of x; there are no parameters."""
         shape, dtype = cache
         return tf.cast(self._backward(dy, shape), dtype), []

@@ -1,4 +1,4 @@
-"""Figures from run folders, and the author's own curves of 2018; without pyplot, without a window.
+"""Figures from run folders, and the author's own curves of 2018, without pyplot or a window.
 
 Imports matplotlib, NumPy, `run_folder`, `config` and `errors`; never TensorFlow.
 """
@@ -9,10 +9,10 @@ from contextlib import suppress
 
 
 def _import_matplotlib() -> None:
-    """Import matplotlib also where MPLBACKEND names a backend that is not installed.
+    """Import matplotlib, even if MPLBACKEND names a backend that is not installed.
 
-    A notebook's shell hands its backend on to programs that cannot load it, and matplotlib would
-    refuse to be imported. Figures need none; a backend that exists stays the choice of pyplot.
+    A notebook passes its backend on to programs that cannot load it, and importing matplotlib then
+    fails. Our figures need no backend; one that exists stays the choice of pyplot.
     """
     if "matplotlib" in sys.modules:
         return

@@ -156,9 +156,8 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
     with _style():
         figure = Figure(figsize=(7.2, 5.4), layout="constrained")
         panels = figure.subplots(2, 2)
-        panels[0, 1].sharey(
-            panels[0, 0]
-        )  # not the costs: one bad test epoch would flatten the rest
+        # Not the costs: one bad test epoch would flatten the rest.
+        panels[0, 1].sharey(panels[0, 0])
         for row, quantity in enumerate(QUANTITIES):
             for axes, split in zip(panels[row], SPLITS, strict=True):
                 column = f"{split}_{quantity}"
@@ -258,7 +257,7 @@ def _name_last(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
 def _add_legend(figure: Figure, axes: Axes) -> None:
     """Put one legend under all panels, in as many columns as the longest label allows."""
     handles, labels = axes.get_legend_handles_labels()
-    # Lines may break only after a comma, so other spaces are made non-breaking meanwhile.
+    # Lines may break only after a comma, so the other spaces are non-breaking for now.
     labels = [label.replace(" ", "\xa0").replace(",\xa0", ", ") for label in labels]
     labels = [textwrap.fill(label, 95, break_on_hyphens=False) for label in labels]
     labels = [label.replace("\xa0", " ") for label in labels]

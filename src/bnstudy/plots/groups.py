@@ -22,7 +22,7 @@ _NAMES = {
     "adam": "Adam",
     "amsgrad": "AMSGrad",
     "cifar10": "CIFAR-10",
-    "float32": "",  # the usual precision needs no mention
+    "float32": "",  # the usual precision is not mentioned
 }
 _MOST_KEYS = 4  # with more, the folder's name is the better label
 
@@ -139,7 +139,7 @@ def common_title(logs: Sequence[RunLog]) -> str:
 
 
 def run_subtitle(log: RunLog, split: str) -> str:
-    """Return which images a run's figure shows, how they were measured, its seed and progress."""
+    """Return the subtitle of a run's figure: its images, how they are measured, seed, progress."""
     kind = "running mean over each epoch" if split == "train" else "after each epoch"
     done, planned = len(log.metrics["epoch"]), log.config.training.epochs
     progress = f", {done} of {planned} epochs" if done < planned else ""

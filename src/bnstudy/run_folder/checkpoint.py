@@ -27,10 +27,10 @@ def save(folder: Path, step: int, arrays: dict[str, np.ndarray], state: dict[str
     """Write a checkpoint atomically and remove all but the last two.
 
     Args:
-        folder: `checkpoints` of the run folder; made when missing.
+        folder: `checkpoints` of the run folder; created if missing.
         step: training steps since the start of the run.
         arrays: every variable by name.
-        state: position, running sums and finished epochs, as JSON can hold them.
+        state: position, running sums and finished epochs, as values that JSON has.
 
     Returns:
         The file.

@@ -12,7 +12,7 @@ from typing import Any
 import bnstudy
 from bnstudy.backend import cpu
 
-# They decide how many threads run, which kernels, and on which device.
+# Variables that decide the number of threads, the kernels and the device.
 _VARIABLES = (
     "BNSTUDY_TF32",
     "BNSTUDY_XLA",
@@ -34,7 +34,7 @@ def environment(command: list[str]) -> dict[str, Any]:
 
     Args:
         command: the process's argv; of its program only the name is kept, since a published log
-            must not tell how somebody's machine is laid out.
+            must not reveal the folders of somebody's machine.
 
     """
     tensorflow = sys.modules.get("tensorflow")
@@ -65,7 +65,7 @@ def environment(command: list[str]) -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory that this process has had at a time, in MB (10^6 bytes).
+    """Return the peak memory of this process so far, in MB (10^6 bytes).
 
     None on Windows, which has no such call.
     """
@@ -110,7 +110,7 @@ def git_state(file: Path) -> dict[str, Any] | None:
     """
 
     def git(*arguments: str) -> str:
-        # Inside a git hook, GIT_DIR and its kin would point at another repository.
+        # Inside a git hook, GIT_DIR and similar variables would point at another repository.
         variables = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         return subprocess.run(
             ["git", "-C", str(file.parent), *arguments],

@@ -20,12 +20,12 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as write_bytes_atomic names them
 
 
 def is_temporary(path: Path) -> bool:
-    """Return whether a file is what a process that was killed while it wrote has left."""
+    """Return whether a file was left by a process that was killed while writing."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def is_clutter(path: Path) -> bool:
-    """Return whether other programs leave such a file in any folder, so that it means nothing."""
+    """Return whether a file is one that other programs leave in any folder."""
     name = path.name.lower()
     return name in _CLUTTER or name.startswith(_CLUTTER_STARTS)
 
@@ -63,7 +63,7 @@ def write_text_atomic(path: str | Path, text: str) -> None:
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> None:
-    """Write a file so that, whatever happens, it holds the old or the new content, all of it."""
+    """Write a file so that, whatever happens, it has its complete old or new content."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

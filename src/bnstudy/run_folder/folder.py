@@ -50,9 +50,9 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
 def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
     """Lock the folder, new or made by this configuration, so that no other process writes to it.
 
-    A run that has finished, or not, is extended when the configuration asks for more epochs. The
-    lock is the operating system's: it ends with the process, however that ends. It lies beside the
-    folder, so that it stays where it is when the folder is moved aside.
+    A run, finished or not, is extended when the configuration asks for more epochs. The lock is the
+    operating system's: it ends with the process, even if that is killed. It is beside the folder,
+    so that it stays where it is when the folder is moved aside.
 
     Args:
         folder: the run folder.
@@ -128,7 +128,7 @@ def _refuse_other_files(folder: Path) -> None:
 
 
 def _write_or_check_config(folder: Path, config: Config) -> None:
-    """Write config.yaml into a new folder, or check it, and write it again with more epochs."""
+    """Write config.yaml into a new folder, else check it, and update it when epochs are added."""
     for path in (*folder.iterdir(), *folder.glob("checkpoints/*")):
         if files.is_temporary(path):
             path.unlink()
@@ -138,11 +138,11 @@ def _write_or_check_config(folder: Path, config: Config) -> None:
         return
     else:
         _reopen(folder)
-    files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is this run
+    files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
 
 
 def _reopen(folder: Path) -> None:
-    """Make a finished run one that is to be continued; without its checkpoints, refuse."""
+    """Reopen a finished run, so that it can be extended; refuse one without checkpoints."""
     result = folder / "result.json"
     if result.exists() and not checkpoint.exists(folder / "checkpoints"):
         raise UserError(
@@ -153,7 +153,7 @@ def _reopen(folder: Path) -> None:
 
 
 def _check_same(folder: Path, config: Config) -> Config:
-    """Return the configuration that made the folder; refuse any but it, or more of its epochs."""
+    """Return the folder's configuration; refuse another one, unless only its epochs are more."""
     made_by = load_config(file=folder / "config.yaml")
     more_epochs = made_by.training.epochs < config.training.epochs
     different = [

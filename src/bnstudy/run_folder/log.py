@@ -135,7 +135,7 @@ def result_from(rows: Sequence[EpochMetrics], config: Config, parameters: int) -
     Args:
         rows: one per finished epoch.
         config: of the run.
-        parameters: how many numbers the optimizer changes.
+        parameters: number of trainable parameters.
 
     """
     last = rows[-1]
@@ -153,7 +153,7 @@ def result_from(rows: Sequence[EpochMetrics], config: Config, parameters: int) -
 
 
 def read_metrics(path: Path) -> list[EpochMetrics]:
-    """Read metrics.csv, also one that a spreadsheet has saved with commas.
+    """Read metrics.csv, even one that a spreadsheet has saved with commas.
 
     It may have a byte-order mark, CRLF, empty lines, and empty cells to the right of the columns.
 

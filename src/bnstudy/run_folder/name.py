@@ -9,7 +9,7 @@ from bnstudy.config.schema import Config
 def run_name(
     config: Config, presets: Sequence[str], file: Path | None, changes: Sequence[str] = ()
 ) -> str:
-    """Name a run folder after what makes it: case-c_quick_seed-0.
+    """Return the name of a run folder, which says what made it: case-c_quick_seed-0.
 
     Args:
         config: the whole configuration.

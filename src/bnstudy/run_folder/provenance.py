@@ -14,9 +14,9 @@ from bnstudy.run_folder.environment import environment, peak_memory_mb
 
 @contextmanager
 def record_run(folder: Path, command: Sequence[str], first_step: int) -> Iterator[None]:
-    """Append an entry to environment.json, and say at the end how it ended.
+    """Append an entry to environment.json, and record at the end how the run ended.
 
-    An entry that still says "running" when the next one begins was killed.
+    A run whose entry still says "running" when the next one begins was killed.
 
     Args:
         folder: the run folder, held by this process.

@@ -17,7 +17,7 @@ from bnstudy.run_folder.folder import finished_result
 def run(
     config: Config, out_dir: str | Path, *, fresh: bool = False, command: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Train as configured and leave a run folder; what `bnstudy run` does.
+    """Train as configured and leave a run folder, as `bnstudy run` does.
 
     A run that stopped continues from its last checkpoint, bit for bit; a finished one is not run
     again, but extended when the configuration asks for more epochs. SIGINT and SIGTERM save and
@@ -33,8 +33,8 @@ def run(
         The metrics of the last epoch, as in result.json.
 
     Raises:
-        UserError: the folder is in use or belongs to another configuration, the data cannot be had,
-            the cost is not finite, the disk is full, or out of memory.
+        UserError: the folder is in use or belongs to another configuration, the data cannot be
+            loaded, the cost is not finite, the disk is full, or memory runs out.
         Interrupted: the run was asked to stop, and has saved its state.
         KeyboardInterrupt: it was asked twice; the last checkpoint is intact.
 

@@ -24,8 +24,8 @@ from bnstudy.runner.progress import ProgressBar
 from bnstudy.runner.training import Training
 
 NO_BFLOAT16 = (
-    "this CPU has no bfloat16 instructions: convolutions take bfloat16 numbers in float32, which "
-    "gives the same accuracy and no speed"
+    "this CPU has no bfloat16 instructions: convolutions of bfloat16 numbers run in float32, which "
+    "is as accurate but no faster"
 )
 
 
@@ -59,7 +59,7 @@ def train_to_the_end(
 
 @contextlib.contextmanager
 def _one_line_errors(folder: Path) -> Iterator[None]:
-    """Turn what the machine lacks, disk or memory, into a UserError."""
+    """Turn a lack of disk space or memory into a UserError."""
     try:
         yield
     except OSError as error:
@@ -94,7 +94,7 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
 
 
 def _train(training: Training, folder: Path, progress: ProgressBar, stop: StopRequest) -> None:
-    """Run the remaining epochs; save now and then, and when asked to stop."""
+    """Run the remaining epochs; save at intervals, and when asked to stop."""
     checkpoints, config = folder / "checkpoints", training.config
     saved = time.monotonic()
 
@@ -125,5 +125,5 @@ def _train(training: Training, folder: Path, progress: ProgressBar, stop: StopRe
 
 
 def count_parameters(training: Training) -> int:
-    """Count the numbers that the optimizer changes."""
+    """Return the number of trainable parameters."""
     return sum(int(np.prod(w.shape)) for w in training.model.parameters.values())

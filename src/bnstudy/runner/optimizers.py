@@ -17,7 +17,7 @@ class Optimizer:
         parameters: name -> variable.
 
     Attributes:
-        state: name -> variable, all that the optimizer remembers.
+        state: name -> variable, the complete state of the optimizer.
 
     """
 

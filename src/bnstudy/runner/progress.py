@@ -78,7 +78,7 @@ class ProgressBar:
         """Write the line of a finished epoch, from its row of metrics.csv."""
         self.close()
         seconds = row.train_seconds
-        speed = self._images / max(seconds, 1e-3)  # rounded to that
+        speed = self._images / max(seconds, 1e-3)  # seconds are rounded to 1e-3
         echo(
             f"epoch {row.epoch}/{self._epochs}: "
             f"train cost {row.train_cost:.4f}, accuracy {row.train_accuracy:.4f}; "

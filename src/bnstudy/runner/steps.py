@@ -56,7 +56,7 @@ def autodiff_gradients(
 def manual_gradients(
     model: Model, images: tf.Tensor, labels: tf.Tensor, step: int | tf.Tensor = 0
 ) -> Gradients:
-    """Run forward in training mode and backward by hand; as `autodiff_gradients` otherwise."""
+    """Run forward in training mode and backward by hand; otherwise like `autodiff_gradients`."""
     logits, caches = model.forward(images, training=True, step=step)
     cost, cache = softmax_cross_entropy.forward(logits, labels)
     dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
@@ -74,7 +74,7 @@ GRADIENTS: dict[str, Callable[..., Gradients]] = {
 def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Callable:
     """Compile one training step.
 
-    The sums go in and out as tensors, so that nobody has to wait for a device to know them.
+    The sums go in and out as tensors, so that no step has to wait until they can be read.
 
     Args:
         model: the network.
@@ -140,6 +140,6 @@ def make_sums(cost: float = 0.0, correct: int = 0) -> MetricSums:
 def accumulate(
     sums: MetricSums, cost: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor
 ) -> MetricSums:
-    """Add the summed cost of a batch, and how many images have their largest logit at the label."""
+    """Add the summed cost of a batch, and the number of images that it classifies correctly."""
     right = tf.argmax(logits, axis=1) == labels
     return MetricSums(sums.cost + cost, sums.correct + tf.reduce_sum(tf.cast(right, tf.int64)))

@@ -41,7 +41,7 @@ class TrainState:
     rows: list[EpochMetrics] = field(default_factory=list)  # of metrics.csv
 
     def as_json(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it."""
+        """Return it as a checkpoint holds it."""
         return {**asdict(self), "rows": [row._asdict() for row in self.rows]}
 
     @classmethod
@@ -49,7 +49,7 @@ class TrainState:
         """Read what `as_json` returned.
 
         Raises:
-            TypeError: its fields are others.
+            TypeError: it has other fields.
 
         """
         return cls(**{**saved, "rows": [EpochMetrics(**row) for row in saved["rows"]]})
@@ -161,7 +161,7 @@ class Training:
         return row
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint of everything, and how the network's input is standardized.
+        """Write a checkpoint of everything, including the standardization of the input.
 
         Args:
             folder: `checkpoints` of the run folder.
@@ -197,7 +197,7 @@ class Training:
             return
         arrays, saved = found
         made_by = saved.pop("made_by", None)
-        saved.pop("of", None)  # of version 0.1, a checksum of keys that have become more since
+        saved.pop("of", None)  # from version 0.1: a checksum of the keys that it had
         if made_by is not None and made_by != self._made_by:
             raise UserError(
                 f"{folder}: the checkpoint is of another configuration or of other images; "
@@ -235,10 +235,10 @@ class Training:
 
 
 def _made_by(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """Return all that decides the results, but for the number of epochs.
+    """Return everything that determines the results, except the number of epochs.
 
-    Of the configuration, the keys that are not at their default: a key that is new in a later
-    version then makes no difference to a checkpoint of an earlier one.
+    Of the configuration, only the keys that are not at their default, so that a key that a later
+    version adds does not invalidate the checkpoints of an earlier one.
     """
     digest = hashlib.sha256()
     for array in dataset:

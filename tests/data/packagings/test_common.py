@@ -1,4 +1,4 @@
-"""What the packagings of CIFAR-10 share: bounds on files, clutter, signatures."""
+"""The parts that the packagings of CIFAR-10 share: bounds on files, clutter, signatures."""
 
 import pytest
 

@@ -11,7 +11,7 @@ class Peer(NamedTuple):
     """Another framework's training step."""
 
     package: str  # must be installed
-    place: str  # of a class that is made from a configuration, and is a measure.Benchmark
+    place: str  # of a class, called with a configuration, that is a measure.Benchmark
 
 
 PEERS = {

@@ -18,9 +18,8 @@ class Jax:
     """JAX: the whole step compiled; always the same batch."""
 
     def __init__(self, config: Config):
-        os.environ.setdefault(
-            "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-        )  # other processes use the GPU, too
+        # Other processes use the GPU, too.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         import jax
         import jax.numpy as jnp
 

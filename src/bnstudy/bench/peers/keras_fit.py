@@ -10,7 +10,7 @@ from bnstudy.model.all_cnn import ALL_CNN
 
 
 class KerasFit:
-    """Keras: `Model.fit`, on the batches of a run, made meanwhile."""
+    """Keras: `Model.fit`, on the batches of a run, made in the background."""
 
     def __init__(self, config: Config):
         half = config.training.precision == "bfloat16"

@@ -1,4 +1,4 @@
-"""PyTorch: eager."""
+"""PyTorch, in eager mode."""
 
 from bnstudy.bench.cases import WARMUP_STEPS, Times, batches_of, conv_shapes, time_call
 from bnstudy.config.schema import Config

@@ -1,4 +1,4 @@
-"""The forms in which people have CIFAR-10, each in a module of its own; PACKAGINGS lists them.
+"""The forms in which CIFAR-10 is distributed, a module for each; PACKAGINGS lists them.
 
 Imports NumPy, `restricted_pickle` and `errors`; Pillow and pyarrow only when one is read.
 """
@@ -12,7 +12,7 @@ from bnstudy.data.packagings.common import Arrays, Fit
 
 
 class Packaging(NamedTuple):
-    """One form. A new one takes a module with `fit` and `read`, and a row below."""
+    """One form. To add one, write a module with `fit` and `read`, and a row below."""
 
     name: str  # in messages
     fit: Callable[[Path], Fit]

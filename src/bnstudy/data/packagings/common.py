@@ -79,5 +79,5 @@ def starts_with(file: Path, *magic: bytes, at: int = 0) -> bool:
         with open(file, "rb") as stream:
             stream.seek(at)
             return stream.read(max(map(len, magic))).startswith(magic)
-    except (OSError, ValueError):  # reported by whoever reads it
+    except (OSError, ValueError):  # reported when it is read
         return False

@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 100
 
 
 def fit(folder: Path) -> Fit:
-    """Return whether files of both parts, of one or of none are in a folder."""
+    """Return how many of the two parts have files in a folder: both, one or none."""
     if not os.path.isdir(folder):
         return Fit.NO
     present = [bool(_files(folder, part)) for part in ("train", "test")]
