@@ -5,7 +5,7 @@
 For each of the cases a, b and c, in float32 and bfloat16, with automatic and manual gradients, a
 small run is killed with SIGKILL several times: between two steps, in the middle of writing a
 checkpoint or metrics.csv, between writing a file and giving it its name, before an evaluation, or
-after a random time. The same command continues it each time. At the end metrics.csv (but for the
+after a random time. The same command continues it each time. At the end metrics.csv (except the
 seconds) and every array of the last checkpoint must equal those of a run that nobody disturbed, bit
 for bit.
 Exits with 1 if any of them does not.

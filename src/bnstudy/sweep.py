@@ -157,7 +157,7 @@ def run_plan(runs: list[Run], jobs: int) -> int:
 
     Args:
         runs: from `load_plan`.
-        jobs: processes at once.
+        jobs: runs at a time.
 
     Returns:
         The exit code: 0 if all have finished, 2 if the input of some was wrong, 1 if some failed.
@@ -199,7 +199,7 @@ def _execute(run: Run, processes: set[subprocess.Popen[str]], stop: StopRequest)
     """Run one process, and print its lines after the name of its folder."""
     if stop:
         return
-    # -P: the module is the installed one, whatever lies in the current folder.
+    # -P: the module is the installed one, whatever is in the current folder.
     program = [sys.executable, "-P", "-m", "bnstudy"]
     command = [*program, "run", *run.arguments, "--out", str(run.folder)]
     run.state = "running"

@@ -58,7 +58,7 @@ print(process.exitcode, "tensorflow" in sys.modules)
 
 
 def test_tensorflow_that_cannot_be_loaded_is_one_line(monkeypatch, capfd):
-    """What TensorFlow printed is not shown; standard error works afterwards."""
+    """TensorFlow's own output is not shown; standard error works afterwards."""
 
     class Broken:
         def find_spec(self, name, path=None, target=None):

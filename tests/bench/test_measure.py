@@ -92,7 +92,7 @@ def test_contenders_take_turns_and_every_second_round_is_in_reverse(monkeypatch)
 
 
 class Sent:
-    """A connection on which one message lies, or none."""
+    """A connection with one message waiting, or none."""
 
     def __init__(self, *message):
         self.message = message

@@ -9,7 +9,7 @@ from bnstudy.cli.main import main
 
 @pytest.fixture
 def two_runs(make_run, tmp_path, monkeypatch):
-    """Two run folders, as somebody would name them who works beside them."""
+    """Two run folders in the current folder, by their names."""
     for case in "ac":
         make_run(case, epochs=2, case=case)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""What Python code hands to load_config: NumPy's numbers, paths, and things of the wrong type."""
+"""Values that Python code gives load_config: NumPy's numbers, paths, and wrong types."""
 
 from pathlib import Path
 

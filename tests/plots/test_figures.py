@@ -133,7 +133,7 @@ def test_seeds_are_one_group_with_mean_and_range(make_run):
             at = vertices[vertices[:, 0] == epoch, 1]
             assert at.min() == np.min(values, axis=0)[epoch - 1]
             assert at.max() == np.max(values, axis=0)[epoch - 1]
-        # The legend lies outside of the data.
+        # The legend is outside the data.
         figure.draw_without_rendering()
         box = figure.legends[0].get_window_extent()
         assert not box.overlaps(axes.get_tightbbox())

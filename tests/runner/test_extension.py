@@ -1,4 +1,4 @@
-"""More epochs for a run that has finished, or not: as if they had been asked for at once."""
+"""More epochs for a run that has finished, or not: as if all had been asked for from the start."""
 
 import shutil
 

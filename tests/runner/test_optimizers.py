@@ -119,7 +119,7 @@ def test_the_state_has_one_name_per_variable(name, variant):
 
 @every_rule
 def test_the_state_is_all_that_is_remembered(name, variant):
-    """A second optimizer that is given weights and state goes on exactly as the first does."""
+    """A second optimizer that is given weights and state continues exactly as the first does."""
     through, resumed = parameters(), parameters()
     first = Optimizer(options(name, variant), through)
     walk(first, range(1, 4))

@@ -230,7 +230,7 @@ def test_a_signal_saves_and_stops_and_the_run_continues(tmp_path, monkeypatch, u
 def test_a_second_stop_is_a_keyboard_interrupt_and_harms_nothing(
     unfinished, monkeypatch, undisturbed
 ):
-    """The caller's process lives, its `finally` runs, the lock is free, the folder continues."""
+    """The caller's process goes on, its `finally` runs, the lock is free, the run continues."""
     (unfinished / "checkpoints" / "step-00000021.npz").unlink()  # three steps are left
     cleaned_up = []
 

@@ -15,7 +15,7 @@ def compiled(function: Callable[[], Any]) -> Any:
 
     XLA is good for operations bound by memory: it keeps their intermediate results in registers. It
     is not good for convolutions, whose kernels it replaces. BNSTUDY_XLA=0 in the environment
-    switches it off; the results are the same but for rounding.
+    switches it off; the results are the same up to rounding.
 
     Args:
         function: without arguments; it may use and assign variables and use tensors from outside.

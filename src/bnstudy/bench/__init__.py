@@ -1,4 +1,4 @@
-"""How fast this machine trains, and how that compares: `bnstudy bench`.
+"""The speed of training on this machine, and comparisons of it: `bnstudy bench`.
 
 May import `runner` and what is below it, and a peer's framework in that peer's own process.
 """

@@ -1,4 +1,4 @@
-"""Read a stranger's pickle: plain containers, numbers, strings and NumPy arrays, never code."""
+"""Read an untrusted pickle: plain containers, numbers, strings and NumPy arrays, never code."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Where and how a run was made: versions, hardware, commit, command; for environment.json."""
+"""The environment of a run: versions, hardware, commit, command; for environment.json."""
 
 import os
 import platform
@@ -122,7 +122,7 @@ def git_state(file: Path) -> dict[str, Any] | None:
         ).stdout.strip()
 
     try:
-        # An installed copy may lie inside somebody else's checkout, whose commit says nothing.
+        # An installed copy may be inside somebody else's checkout, whose commit says nothing.
         git("ls-files", "--error-unmatch", file.name)
         return {
             "commit": git("rev-parse", "HEAD"),

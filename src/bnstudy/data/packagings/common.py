@@ -32,7 +32,7 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Fit(IntEnum):
-    """How well a path fits a packaging."""
+    """The degree to which a path fits a packaging."""
 
     NO = 0
     PARTLY = 1  # some of its files are there: `read` says what is missing
