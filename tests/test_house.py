@@ -21,7 +21,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 # Files with logic whose tests have another name: they are tested through what uses them.
 TESTED_ELSEWHERE = {
     "data/packagings/png.py": "data/packagings/test_png_folder.py",
-    "manual/checks.py": "manual/test_doors.py",
+    "manual/checks.py": "manual/test_argument_checks.py",
     "manual/precision.py": "manual/test_elu.py",
     "manual/sums.py": "manual/test_batch_norm.py",
     "runner/loop.py": "runner/test_run.py",

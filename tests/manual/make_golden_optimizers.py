@@ -1,6 +1,6 @@
 """Write golden_optimizers.json: what the optimizers of PyTorch and optax do with known gradients.
 
-Neither library is needed to run the tests. To make the file anew, in an environment of its own:
+Neither library is needed to run the tests. To regenerate the file, in an environment of its own:
 
     pip install torch==2.13.0 optax==0.2.8 jax==0.10.2
     python tests/manual/make_golden_optimizers.py

@@ -17,7 +17,7 @@ AMSGRAD_TEST = "tests/manual/test_amsgrad.py::"
 AS_POSTED = "manual/as_posted.py"
 AS_POSTED_TEST = "tests/manual/test_as_posted.py::"
 CHECKS = "manual/checks.py"
-DOORS = "tests/manual/test_doors.py::"
+ARGUMENT_CHECKS = "tests/manual/test_argument_checks.py::"
 
 MUTATIONS = [
     # --- batch norm ---
@@ -384,75 +384,75 @@ MUTATIONS = [
         "return softmax_cross_entropy.backward(dcost, cache)",
         AS_POSTED_TEST + "test_the_gradient_of_the_cost_is_not_divided_by_the_batch",
     ),
-    # --- doors ---
+    # --- argument checks ---
     (
         "let in a gradient that broadcasts",
         CHECKS,
         'shape_of(name, tensor, other.shape, f"the shape of {other_name}")',
         "pass",
-        DOORS + "test_optimizers_and_networks_refuse_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_optimizers_and_networks_refuse_what_does_not_fit",
     ),
     (
         "let in NaN as a hyperparameter",
         CHECKS,
         "not low <= known < min(",
         "known < low or known >= min(",
-        DOORS + "test_optimizers_and_networks_refuse_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_optimizers_and_networks_refuse_what_does_not_fit",
     ),
     (
         "let in half precision where an optimizer would lose it",
         CHECKS,
         'w = as_tensor("w", w, FULL)',
         'w = as_tensor("w", w)',
-        DOORS + "test_optimizers_and_networks_refuse_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_optimizers_and_networks_refuse_what_does_not_fit",
     ),
     (
         "let in the state of another optimizer",
         CHECKS,
         "if fields != kind._fields:",
         "if not fields:",
-        DOORS + "test_optimizers_and_networks_refuse_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_optimizers_and_networks_refuse_what_does_not_fit",
     ),
     (
         "take an axis that x does not have modulo the number of axes",
         CHECKS,
         "if number is None or not -rank <= number < rank:",
         "if number is None:",
-        DOORS + "test_batch_norm_refuses_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_batch_norm_refuses_what_does_not_fit",
     ),
     (
         "reshape moving statistics of another shape",
         CHECKS,
         'shape_of(name, tensor, _without_axes(x, axes), "one number for each group of x")',
         "tensor = tf.reshape(tensor, _without_axes(x, axes))",
-        DOORS + "test_batch_norm_refuses_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_batch_norm_refuses_what_does_not_fit",
     ),
     (
         "let in an empty batch",
         CHECKS,
         "if 0 in tensor.shape:",
         "if False:",
-        DOORS + "test_batch_norm_refuses_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_batch_norm_refuses_what_does_not_fit",
     ),
     (
         "leave the shape of a convolution's dy to TensorFlow",
         CONV,
         'checks.shape_of("dy", dy, _shape_of_y(cache), "the shape of y")',
         "_shape_of_y(cache)",
-        DOORS + "test_convolution_refuses_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_convolution_refuses_what_does_not_fit",
     ),
     (
         "let in blocks that do not fill the image",
         POOLING,
         "side == 0 or side % size",
         "side == 0",
-        DOORS + "test_elu_and_pooling_refuse_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_elu_and_pooling_refuse_what_does_not_fit",
     ),
     (
         "let in negative labels",
         COST,
         "if low < 0 or high >= classes:",
         "if high >= classes:",
-        DOORS + "test_the_cost_refuses_what_does_not_fit",
+        ARGUMENT_CHECKS + "test_the_cost_refuses_what_does_not_fit",
     ),
 ]

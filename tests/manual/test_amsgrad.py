@@ -183,7 +183,7 @@ def test_keras_equals_pytorch_but_for_epsilon():
 def test_pytorch_adds_epsilon_after_the_correction(name):
     """PyTorch is `keras` with epsilon * sqrt(1 - beta_2^t) at step t: sqrt(v_max / c_2) + epsilon.
 
-    With a large epsilon none of our variants equals it as it stands.
+    With a large epsilon none of our variants equals it exactly.
     """
     golden = np.array(GOLDEN[f"torch amsgrad {name}"])
     np.testing.assert_allclose(definition("torch", **SETTINGS[name]), golden, **CLOSE)

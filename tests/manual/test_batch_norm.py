@@ -93,7 +93,7 @@ def test_inference_forward_and_backward(axes):
 
 @pytest.mark.parametrize("axes", GROUPS)
 def test_identities(axes):
-    """What every correct batch norm fulfils, whoever wrote it."""
+    """Identities that every correct batch norm satisfies."""
     x, gamma, beta, dy = data(axes)
     y, cache = batch_norm.forward(x, gamma, beta, axes, EPSILON)
     dx, dgamma, _ = batch_norm.backward(dy, cache)

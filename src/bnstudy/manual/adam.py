@@ -18,7 +18,7 @@ class State(NamedTuple):
 
 
 def init(w: tf.Tensor) -> State:
-    """Start with both averages at zero.
+    """Return a state with both averages at zero.
 
     Args:
         w: parameter, any shape, float32 or float64.

@@ -20,7 +20,7 @@ class State(NamedTuple):
 
 
 def init(w: tf.Tensor) -> State:
-    """Start with all averages at zero.
+    """Return a state with all averages at zero.
 
     Args:
         w: parameter, any shape, float32 or float64.

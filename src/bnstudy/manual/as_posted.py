@@ -1,4 +1,4 @@
-"""The wrong derivatives of the post's author's own code, apart from the right ones.
+"""The wrong derivatives in the author's own code, kept apart from the right ones.
 
 Each has the signature of the function that it replaces, under `training.gradients: as_posted`, and
 says what is wrong. The forward passes and all other derivatives are as in the rest of `manual/`.

@@ -25,7 +25,7 @@ from bnstudy.manual.sums import (
 
 
 class Cache(NamedTuple):
-    """What `backward` needs, and the statistics that the moving averages need."""
+    """Values that `backward` needs, and the statistics for the moving averages."""
 
     x: tf.Tensor  # the input; x_hat is made from it again, which is cheaper than to keep both
     mean: tf.Tensor  # of the batch, or moving; 1 along its axes
@@ -102,7 +102,7 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tens
 def _backward(
     dy: tf.Tensor, cache: Cache, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Take the steps of both backward passes, which differ in dx alone: (17) or (19)."""
+    """Compute either backward pass; they differ in dx alone: (17) or (19)."""
     dy = tf.cast(checks.like("dy", dy, "x", cache.x), cache.gamma.dtype)  # [N, H, W, C]
     x, mean, r, shape = tf.cast(cache.x, dy.dtype), cache.mean, cache.r, cache.mean.shape
     gamma = align(cache.gamma, shape)  # [1, 1, 1, C]

@@ -1,4 +1,4 @@
-"""The doors of `manual/`: refuse what does not fit, in one line, before anything is computed.
+"""Argument checks of `manual/`: refuse what does not fit, in one line, before anything is computed.
 
 While a graph is traced, sizes and values may be unknown. Unknown sizes fit everything, and unknown
 values are not looked at: what does not fit then ends in TensorFlow's own error when the graph runs.
@@ -96,7 +96,7 @@ def axes_of(name: str, tensor: tf.Tensor, axes: Any) -> tuple[int, ...]:
 
 
 def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
-    """Return a number with low <= number < high; refuse the rest, NaN and infinity among it."""
+    """Return a number with low <= number < high; refuse the rest, including NaN and infinity."""
     known = _known(value)
     is_number = isinstance(known, int | float) and not isinstance(known, bool)
     if not is_number or not low <= known < min(high, sys.float_info.max):
@@ -148,7 +148,7 @@ def _known(value: Any) -> Any:
 
 
 def _as_integer(value: Any) -> int | None:
-    """Return what counts as an integer, NumPy's among it; None for the rest."""
+    """Return what counts as an integer, including NumPy's; None for the rest."""
     try:
         return None if isinstance(value, bool) else operator.index(_known(value))
     except TypeError:
@@ -216,7 +216,7 @@ def python_values(cache: Any, *fields: str) -> dict[str, Any]:
 def optimizer_step(
     w: Any, dw: Any, state: Any, kind: type[Any]
 ) -> tuple[tf.Tensor, tf.Tensor, Any]:
-    """Return w, dw and the state as tensors of one shape and dtype; but a step is a count."""
+    """Return w, dw and the state as tensors of one shape and dtype; the step is a count."""
     w = as_tensor("w", w, FULL)
     dw = like("dw", dw, "w", w)
     fields = getattr(state, "_fields", None)

@@ -1,7 +1,7 @@
 """Convolution over height and width, without bias: equations (1) to (3).
 
 `forward` and `backward` call TensorFlow's kernels, which are fast. `plain_forward` and
-`plain_backward` are the same sums to read: a loop over the kernel's offsets.
+`plain_backward` write the same sums out, for reading: a loop over the kernel's offsets.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from bnstudy.manual import checks
 
 
 class Cache(NamedTuple):
-    """What `backward` needs: the input (padded, where the padding is explicit) and the rest."""
+    """Values that `backward` needs: the input (with explicit padding added) and the rest."""
 
     x: tf.Tensor  # [N, H, W, C], or [N, H + top + bottom, W + left + right, C]
     w: tf.Tensor  # [A, B, C, O]
     strides: list[int]  # [1, down, right, 1]
-    padding: str  # what the kernels are told: "SAME" or "VALID"
+    padding: str  # the padding argument of the kernels: "SAME" or "VALID"
     margins: tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right)) of `x`
 
 
 class PlainCache(NamedTuple):
-    """What `plain_backward` needs."""
+    """Values that `plain_backward` needs."""
 
     x_padded: tf.Tensor  # [N, H + A - 1, W + B - 1, C]
     w: tf.Tensor  # [A, B, C, O]

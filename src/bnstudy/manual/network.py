@@ -1,8 +1,8 @@
 """A network is a list of layers; its backward pass is one loop over them, reversed: equation (25).
 
 A layer is any object with `forward(x, context) -> (y, cache)` and
-`backward(dy, cache) -> (dx, [dparameter, ...])`. The context is passed on as it is: what the layers
-need to know besides x.
+`backward(dy, cache) -> (dx, [dparameter, ...])`. The context, with what layers need besides x, is
+passed on unchanged.
 """
 
 from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from bnstudy.manual.precision import upcast
 
 
 class Cache(NamedTuple):
-    """What `average_backward` needs."""
+    """Values that `average_backward` needs."""
 
     size: int  # k
     shape: list[int | None]  # of x, as far as it is known

@@ -14,7 +14,7 @@ class State(NamedTuple):
 
 
 def init(w: tf.Tensor) -> State:
-    """Start at rest.
+    """Return a velocity of zero.
 
     Args:
         w: parameter, any shape, float32 or float64.

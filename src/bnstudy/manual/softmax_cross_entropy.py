@@ -10,7 +10,7 @@ _INTEGERS = (tf.int64, tf.int32, tf.int16, tf.int8, tf.uint64, tf.uint32, tf.uin
 
 
 class Cache(NamedTuple):
-    """What `backward` needs."""
+    """Values that `backward` needs."""
 
     probabilities: tf.Tensor  # [N, K]
     labels: tf.Tensor  # [N]

@@ -62,7 +62,7 @@ def group_size(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
 
 
 def broadcasts(parameter: tf.TensorShape, shape: tf.TensorShape) -> bool:
-    """Whether a parameter's shape, aligned with the last axes, broadcasts to that of statistics."""
+    """Return whether a parameter, aligned with the last axes, broadcasts to the statistics."""
     last = shape[max(shape.rank - parameter.rank, 0) :]
     return parameter.rank <= shape.rank and all(
         size in (1, other) or other is None for size, other in zip(parameter, last, strict=True)

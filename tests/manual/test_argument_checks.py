@@ -1,4 +1,4 @@
-"""What does not fit is refused in one line that names the argument, what it is, and what is right.
+"""Arguments that do not fit are refused in one line: which one, what it is, and what is right.
 
 Each row is a call with one wrong argument, and what the message must contain.
 """
