@@ -12,9 +12,12 @@ from bnstudy.errors import UserError
     [
         (
             "training.epochs=many",
-            "training.epochs: must be an integer >= 1, got 'many' (from --set)",
+            "training.epochs: must be an integer >= 1 and <= 1000000, got 'many' (from --set)",
         ),
-        ("training.epochs=true", "training.epochs: must be an integer >= 1, got true (from --set)"),
+        (
+            "training.epochs=true",
+            "training.epochs: must be an integer >= 1 and <= 1000000, got true (from --set)",
+        ),
         (
             "seed=-1",
             "seed: must be an integer >= 0 and <= 2147483647, got -1 (from --set)",
@@ -29,7 +32,7 @@ from bnstudy.errors import UserError
         ),
         (
             "bn.momentum=.nan",
-            "bn.momentum: must be a finite number >= 0 and < 1, got nan (from --set)",
+            "bn.momentum: must be a finite number >= 0 and <= 0.999999, got nan (from --set)",
         ),
         (
             "optimizer.learning_rat=1",

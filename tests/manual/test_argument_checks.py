@@ -537,3 +537,81 @@ def test_layers_take_lists_arrays_and_variables():
         for one, two in zip(results[0], other, strict=True):
             assert one.dtype == tf.float32
             np.testing.assert_array_equal(one, two)
+
+
+# --- unknown sizes: compared when the graph runs --------------------------------------------------
+
+
+def in_graph(function, *arguments):
+    """Call a function in a graph that knows the number of axes and no size."""
+    specs = [tf.TensorSpec([None] * len(a.shape), a.dtype) for a in arguments]
+    return tf.function(function, input_signature=specs, autograph=False)(*arguments)
+
+
+def backward_of(module, *others):
+    """Return a function of x and dy, for `in_graph`."""
+    return lambda x, dy: module.backward(dy, module.forward(x, *others)[1])
+
+
+WRONG_WHEN_IT_RUNS = {
+    "elu, a transposed dy": lambda: in_graph(
+        backward_of(elu), random(2, 3, seed=1), random(3, 2, seed=2)
+    ),
+    "batch norm, a transposed dy": lambda: in_graph(
+        backward_of(batch_norm, ONES, ONES, (0,), 1e-3), random(5, 3, seed=1), random(3, 5, seed=2)
+    ),
+    "sgd, a transposed gradient": lambda: in_graph(
+        lambda w, dw: sgd.update(w, dw, sgd.init(w), 0.1)[0],
+        random(2, 3, seed=1),
+        random(3, 2, seed=2),
+    ),
+    "batch norm, five gammas for one channel": lambda: in_graph(
+        lambda x, gamma: batch_norm.forward(x, gamma, gamma, (0, 1, 2), 1e-3)[0],
+        random(2, 3, 3, 1, seed=1),
+        random(5, seed=2),
+    ),
+    "batch norm, five moving means for one channel": lambda: in_graph(
+        lambda x, m: batch_norm.inference_forward(x, m, m, m, m * m, (0, 1, 2), 1e-3)[0],
+        random(2, 3, 3, 1, seed=1),
+        random(5, seed=2),
+    ),
+    "convolution, twice as many channels": lambda: in_graph(
+        lambda x, w: conv2d.forward(x, w)[0], random(2, 5, 5, 4, seed=1), random(3, 3, 2, 4, seed=2)
+    ),
+}
+ONES = tf.ones(3, tf.float64)
+
+
+@pytest.mark.parametrize("call", WRONG_WHEN_IT_RUNS.values(), ids=WRONG_WHEN_IT_RUNS.keys())
+def test_sizes_that_do_not_fit_are_refused_when_the_graph_runs(call):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        call()
+
+
+def test_a_parameter_of_length_one_finds_its_axes_when_sizes_are_unknown():
+    x, gamma = random(2, 5, 1, 4, seed=1), random(5, 1, seed=2)
+
+    def forward(x, gamma):
+        return batch_norm.forward(x, gamma, gamma, (0, 3), 1e-3)[0]
+
+    np.testing.assert_allclose(in_graph(forward, x, gamma), forward(x, gamma), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cache", [None, (), (1, 2), "cache"], ids=repr)
+@pytest.mark.parametrize(
+    "backward",
+    [
+        batch_norm.backward,
+        batch_norm.inference_backward,
+        conv2d.backward,
+        conv2d.plain_backward,
+        elu.backward,
+        pooling.average_backward,
+        pooling.global_average_backward,
+        softmax_cross_entropy.backward,
+    ],
+    ids=lambda function: f"{function.__module__.rpartition('.')[2]}.{function.__name__}",
+)
+def test_a_cache_of_something_else_is_refused(backward, cache):
+    with pytest.raises(ValueError, match="cache|dy is float64"):
+        backward(random(2, 3, 3, 2, seed=1), cache)

@@ -185,10 +185,24 @@ MUTATIONS = [
     (
         "write the new configuration before the old result is gone",
         "run_folder/folder.py",
-        "        _reopen(folder)\n",
-        '        files.write_text_atomic(folder / "config.yaml", config.to_yaml())\n'
-        "        _reopen(folder)\n",
+        '    (folder / "result.json").unlink(missing_ok=True)\n',
+        '    files.write_text_atomic(folder / "config.yaml", config.to_yaml())\n'
+        '    (folder / "result.json").unlink(missing_ok=True)\n',
         f"{EXTENSION}::test_a_finished_run_is_extended_bit_for_bit",
+    ),
+    (
+        "extend a run before its checkpoint is read",
+        "runner/loop.py",
+        '    training.restore(folder / "checkpoints")\n    extend(folder, config)\n',
+        '    extend(folder, config)\n    training.restore(folder / "checkpoints")\n',
+        f"{EXTENSION}::test_a_refused_extension_leaves_the_finished_run_as_it_was",
+    ),
+    (
+        "believe the configuration that a run has finished",
+        "run_folder/folder.py",
+        "return run.result if epochs == config.training.epochs else None",
+        "return run.result",
+        f"{EXTENSION}::test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished",
     ),
     (
         "count the images of an earlier process in the speed",

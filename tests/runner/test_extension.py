@@ -72,3 +72,35 @@ def test_a_finished_run_without_checkpoints_is_refused_and_stays_finished(undist
     with pytest.raises(bnstudy.UserError, match=r"has no checkpoints to extend the run from"):
         bnstudy.run(config(4), folder)
     assert bnstudy.run(config(3), folder) == bnstudy.load_log(undisturbed).result
+
+
+def test_a_refused_extension_leaves_the_finished_run_as_it_was(tmp_path):
+    folder = tmp_path / "run"
+    first = bnstudy.run(config(1), folder)
+    for path in (folder / "checkpoints").iterdir():
+        path.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="corrupt"), pytest.raises(bnstudy.UserError):
+        bnstudy.run(config(2), folder)
+    assert bnstudy.load_log(folder).result == first
+    assert bnstudy.load_log(folder).config == config(1)
+    assert bnstudy.run(config(1), folder) == first
+
+
+def test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished(tmp_path):
+    folder = tmp_path / "run"
+    bnstudy.run(config(1), folder)
+    files.write_text_atomic(folder / "config.yaml", config(2).to_yaml())
+    assert bnstudy.run(config(2), folder)["epochs"] == 2
+    assert len(bnstudy.load_log(folder).metrics["epoch"]) == 2
+    files.write_text_atomic(folder / "config.yaml", config(1).to_yaml())
+    with pytest.raises(bnstudy.UserError, match="has 2 epochs already"):
+        bnstudy.run(config(1), folder)
+
+
+def test_a_result_that_disagrees_with_the_log_is_damage(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    metrics = (folder / "metrics.csv").read_text().splitlines()
+    (folder / "metrics.csv").write_text("\n".join(metrics[:2]) + "\n")
+    with pytest.raises(bnstudy.UserError, match=r"result\.json has 3 epochs and metrics\.csv 1"):
+        bnstudy.run(config(3), folder)

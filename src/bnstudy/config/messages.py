@@ -85,9 +85,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     }
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     bounds = [
-        f"{sign} {schema[name]:.4g}"
-        if isinstance(schema[name], float)
-        else f"{sign} {schema[name]}"
+        f"{sign} {schema[name]:g}" if isinstance(schema[name], float) else f"{sign} {schema[name]}"
         for name, sign in signs.items()
         if name in schema
     ]

@@ -53,9 +53,9 @@ class ModelConfig(_Strict):
     """The All-CNN."""
 
     # round(96 * width) >= 1: the narrowest layer keeps a channel.
-    width: float = Field(gt=1 / 192)
+    width: float = Field(gt=1 / 192, le=100)
     batch_norm: BatchNormName
-    weight_stddev: float = Field(gt=0)
+    weight_stddev: float = Field(ge=1e-30, le=1e30)
 
 
 class BatchNormConfig(_Strict):
@@ -63,19 +63,19 @@ class BatchNormConfig(_Strict):
 
     placement: Literal["before_pool", "after_conv"]
     axes: Literal["channel", "activation"]
-    momentum: float = Field(ge=0, lt=1)
-    epsilon: float = Field(gt=0)
+    momentum: float = Field(ge=0, le=0.999999)
+    epsilon: float = Field(ge=1e-30, le=1e30)
     scale: bool
     center: bool
-    moving_variance_init: float = Field(ge=0)
+    moving_variance_init: float = Field(ge=0, le=1e30)
     debias: bool
 
 
 class TrainingConfig(_Strict):
     """The loop."""
 
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
+    epochs: int = Field(ge=1, le=1_000_000)
+    batch_size: int = Field(ge=1, le=1_000_000)
     gradients: Literal["autodiff", "manual", "as_posted"]
     precision: Literal["float32", "bfloat16"]
 
@@ -85,17 +85,17 @@ class OptimizerConfig(_Strict):
 
     name: OptimizerName
     variant: VariantName
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(ge=1e-30, le=1e30)
     decay: float = Field(ge=0)
     beta_1: float = Field(ge=0, lt=1)
     beta_2: float = Field(ge=0, lt=1)
-    epsilon: float = Field(gt=0)
+    epsilon: float = Field(ge=1e-30, le=1e30)
 
 
 class CheckpointConfig(_Strict):
     """The times at which a run saves its state, in addition to the end of each epoch."""
 
-    every_steps: int | None = Field(ge=1)
+    every_steps: int | None = Field(ge=1, le=1_000_000_000)
     every_seconds: float | None = Field(gt=0)
 
 

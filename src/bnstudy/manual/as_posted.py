@@ -24,8 +24,8 @@ def elu_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
         ValueError: dy does not fit y.
 
     """
-    y = upcast(cache)
-    dy = checks.like("dy", dy, "y", cache)
+    cache = checks.as_tensor("cache", cache)
+    y, dy = upcast(cache), checks.like("dy", dy, "y", cache)
     return tf.cast(upcast(dy) * tf.where(y > 0, 2 * tf.ones_like(y), y + 1), dy.dtype)
 
 
@@ -80,6 +80,6 @@ def softmax_cross_entropy_backward(
         ValueError: dcost is not one number.
 
     """
-    p, labels = cache  # [N, K], [N]
+    p, labels = checks.cache_of("softmax_cross_entropy", cache, softmax_cross_entropy.Cache)
     dcost = softmax_cross_entropy.checked_dcost(dcost, p)
     return dcost * (p - tf.one_hot(labels, tf.shape(p)[1], dtype=p.dtype))

@@ -93,7 +93,7 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tens
         dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma.
 
     Raises:
-        ValueError: dy does not fit x.
+        ValueError: dy does not fit x, or the cache is another function's.
 
     """
     return _backward(dy, cache, training=True)
@@ -103,6 +103,7 @@ def _backward(
     dy: tf.Tensor, cache: Cache, training: bool
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Compute either backward pass; they differ in dx alone: (17) or (19)."""
+    cache = checks.cache_of("batch_norm", cache, Cache)
     dy = tf.cast(checks.like("dy", dy, "x", cache.x), cache.gamma.dtype)  # [N, H, W, C]
     x, mean, r, shape = tf.cast(cache.x, dy.dtype), cache.mean, cache.r, cache.mean.shape
     gamma = align(cache.gamma, shape)  # [1, 1, 1, C]
@@ -176,7 +177,7 @@ def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tenso
         dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma.
 
     Raises:
-        ValueError: dy does not fit x.
+        ValueError: dy does not fit x, or the cache is another function's.
 
     """
     return _backward(dy, cache, training=False)

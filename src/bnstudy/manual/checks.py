@@ -1,7 +1,8 @@
 """Argument checks of `manual/`: refuse what does not fit, in one line, before anything is computed.
 
-While a graph is traced, sizes and values may be unknown. Unknown sizes fit everything, and unknown
-values are not looked at: what does not fit then ends in TensorFlow's own error when the graph runs.
+While a graph is traced, sizes and values may be unknown. Sizes are then compared when the graph
+runs, which ends in TensorFlow's InvalidArgumentError (but XLA compiles such comparisons away).
+Unknown values are not looked at.
 """
 
 import math
@@ -12,10 +13,11 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from bnstudy.manual.sums import broadcasts, shape_of_statistics
+from bnstudy.manual.sums import align, broadcasts, shape_of_statistics
 
 HALF = (tf.bfloat16, tf.float16)
 FULL = (tf.float32, tf.float64)
+MOST = 2**20  # no stride, padding or block is longer
 Shape: TypeAlias = Sequence[int | None] | tf.TensorShape
 
 
@@ -54,9 +56,35 @@ def like(name: str, tensor: Any, other_name: str, other: tf.Tensor) -> tf.Tensor
     """Return a tensor that has the shape and the dtype of another one."""
     tensor = as_tensor(name, tensor, [other.dtype])
     shape_of(name, tensor, other.shape, f"the shape of {other_name}")
-    if tensor.shape.is_fully_defined() and other.shape.is_fully_defined():
+    return same_sizes(name, tensor, tf.shape(other), other.shape)
+
+
+def same_sizes(
+    name: str, tensor: tf.Tensor, sizes: tf.Tensor | list, known: Shape | None = None
+) -> tf.Tensor:
+    """Return a tensor that, when the graph runs, is refused if its sizes are others.
+
+    Args:
+        name: of the tensor.
+        tensor: whose known sizes fit.
+        sizes: that it must have.
+        known: the sizes as far as they are known now; all unknown unless given.
+
+    """
+    expected = tensor.shape.rank * [None] if known is None else known
+    unknown = sum(None in pair for pair in zip(tensor.shape, expected, strict=True))
+    if unknown == 0:
         return tensor
-    return tf.reshape(tensor, tf.shape(other))  # when the graph runs, refuses what would broadcast
+    if unknown == 1:  # the number of elements decides, and a reshape costs nothing
+        return tf.reshape(tensor, sizes)
+    return _when_it_runs(tf.reduce_all(tf.shape(tensor) == sizes), f"the sizes of {name}", tensor)
+
+
+def _when_it_runs(fits: tf.Tensor, what: str, tensor: tf.Tensor) -> tf.Tensor:
+    """Return a tensor that is refused when the graph runs and `fits` is false."""
+    check = tf.debugging.Assert(fits, [f"{what} do not fit", tf.shape(tensor)])
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.identity(tensor)
 
 
 def images(name: str, value: Any) -> tf.Tensor:
@@ -76,7 +104,7 @@ def not_empty(name: str, tensor: tf.Tensor) -> None:
 def axes_of(name: str, tensor: tf.Tensor, axes: Any) -> tuple[int, ...]:
     """Return axes counted from the front, in order; refuse what are not axes of the tensor."""
     rank = tensor.shape.rank
-    if isinstance(axes, str) or not isinstance(axes, Sequence) or not axes:
+    if isinstance(axes, str | bytes) or not isinstance(axes, Sequence) or not axes:
         raise ValueError(f"axes must be a tuple such as (0, 1, 2), not {show_value(axes)}")
     counted = []
     for axis in axes:
@@ -126,10 +154,12 @@ def count(name: str, value: Any) -> tf.Tensor:
 
 
 def whole_number(name: str, value: Any, low: int) -> int:
-    """Return an integer >= `low`."""
+    """Return an integer >= `low` that TensorFlow's kernels can count with."""
     integer = _as_integer(value)
     if integer is None or integer < low:
         raise ValueError(f"{name} must be an integer >= {low}, not {show_value(value)}")
+    if integer > MOST:
+        raise ValueError(f"{name} must be an integer <= {MOST}, not {show_value(value)}")
     return integer
 
 
@@ -174,6 +204,11 @@ def batch_norm(
         why = f"the shape of x {show(x.shape)} without axes {axes}, or what broadcasts to it"
         shape_of("gamma", gamma, _without_axes(x, axes), why)
     beta = like("beta", beta, "gamma", gamma)
+    if not shape.is_fully_defined():
+        own = tf.shape(align(gamma, shape))
+        last = tf.stack(_sizes_of_statistics(x, axes))[-tf.size(own) :]
+        fits = tf.reduce_all((own == 1) | (own == last))
+        gamma = _when_it_runs(fits, "the sizes of gamma and beta", gamma)
     return x, gamma, beta, axes, number("epsilon", epsilon, 0)
 
 
@@ -188,7 +223,13 @@ def statistic(
             tensor = tf.expand_dims(tensor, axis)
     if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(tensor < 0):
         raise ValueError(f"{name} must be >= 0, not {float(tf.reduce_min(tensor)):g}")
-    return tf.ensure_shape(tensor, shape)
+    return same_sizes(
+        name, tf.ensure_shape(tensor, shape), tf.stack(_sizes_of_statistics(x, axes)), shape
+    )
+
+
+def _sizes_of_statistics(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | tf.Tensor]:
+    return [1 if axis in axes else tf.shape(x)[axis] for axis in range(x.shape.rank)]
 
 
 def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
@@ -196,6 +237,15 @@ def _without_axes(x: tf.Tensor, axes: tuple[int, ...]) -> list[int | None]:
 
 
 # --- caches, and the states of optimizers ---------------------------------------------------------
+
+
+def cache_of(module: str, cache: Any, kind: type[Any]) -> Any:
+    """Return the cache; refuse what does not come from the forward pass of this module."""
+    if not isinstance(cache, kind):
+        raise ValueError(
+            f"cache must come from the forward pass of {module}, not {show_value(cache)}"
+        )
+    return cache
 
 
 def python_values(cache: Any, *fields: str) -> dict[str, Any]:
@@ -224,7 +274,9 @@ def optimizer_step(
         given = ", ".join(fields) if fields else type(state).__name__
         raise ValueError(f"state must have {', '.join(kind._fields)}, as from init, not {given}")
     checked = {
-        name: count("state.step", value) if name == "step" else like(f"state.{name}", value, "w", w)
+        name: tf.cast(count("state.step", value), tf.int64)
+        if name == "step"
+        else like(f"state.{name}", value, "w", w)
         for name, value in state._asdict().items()
     }
     return w, dw, kind(**checked)

@@ -75,7 +75,7 @@ def plain_backward(dy: tf.Tensor, cache: PlainCache) -> tuple[tf.Tensor, tf.Tens
         ValueError: dy does not have the shape of y.
 
     """
-    x_padded, w = cache
+    x_padded, w = checks.cache_of("conv2d.plain_forward", cache, PlainCache)
     dy = _checked_plain_dy(dy, cache)
     before, after = _same_padding(w)
     dy_padded = _pad(dy, after, before)  # [N, H + A - 1, W + B - 1, O]
@@ -145,6 +145,7 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor]:
         ValueError: dy does not have the shape of y.
 
     """
+    cache = checks.cache_of("conv2d.forward", cache, Cache)
     dy = checks.as_tensor("dy", dy, [cache.x.dtype])
     cache = cache._replace(**checks.python_values(cache, "strides", "padding", "margins"))
     checks.shape_of("dy", dy, _shape_of_y(cache), "the shape of y")
@@ -190,6 +191,8 @@ def _checked(x: tf.Tensor, w: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     # TensorFlow would take 2 C channels for a grouped convolution.
     checks.shape_of("w", w, [None, None, x.shape[3], None], "[A, B, C, O], with x [N, H, W, C]")
     checks.not_empty("w", w)
+    if x.shape[3] is None or w.shape[2] is None:
+        x = checks.same_sizes("x", x, [*tf.unstack(tf.shape(x)[:3]), tf.shape(w)[2]])
     if 0 in x.shape[1:]:  # no images at all are fine: y and dw are then sums of nothing
         raise ValueError(f"x has shape {checks.show(x.shape)}: its images are empty")
     return x, w

@@ -40,6 +40,6 @@ def backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
         ValueError: dy does not fit y.
 
     """
-    y = upcast(cache)
-    dy = checks.like("dy", dy, "y", cache)
+    cache = checks.as_tensor("cache", cache)
+    y, dy = upcast(cache), checks.like("dy", dy, "y", cache)
     return tf.cast(upcast(dy) * (tf.minimum(y, 0) + 1), dy.dtype)  # (5)  the shape of x

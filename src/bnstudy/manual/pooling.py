@@ -75,6 +75,7 @@ def repeat(blocks: tf.Tensor, k: int) -> tf.Tensor:
 
 def checked_dy(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, int]:
     """Return dy and k; refuse a dy that does not have the shape of y."""
+    cache = checks.cache_of("pooling.average_forward", cache, Cache)
     size, (images, *sides, channels) = checks.python_values(cache, "size", "shape").values()
     sides = [None if side is None else side // size for side in sides]
     dy = checks.images("dy", dy)
@@ -129,6 +130,8 @@ def global_average_backward(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
 
 def global_checked_dy(dy: tf.Tensor, cache: tf.Tensor) -> tf.Tensor:
     """Return dy; refuse one that does not have the shape of y."""
+    cache = checks.as_tensor("cache", cache, [tf.int32])
+    checks.shape_of("cache", cache, [4], "the shape of x")
     dy, shape = checks.as_tensor("dy", dy), tf.get_static_value(cache)
     expected = [None, None] if shape is None else [int(shape[0]), int(shape[3])]
     checks.shape_of("dy", dy, expected, "the shape of y")

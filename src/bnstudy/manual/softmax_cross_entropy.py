@@ -55,7 +55,7 @@ def backward(dcost: tf.Tensor | float, cache: Cache) -> tf.Tensor:
         ValueError: dcost is not one number.
 
     """
-    p, labels = cache  # [N, K], [N]
+    p, labels = checks.cache_of("softmax_cross_entropy", cache, Cache)  # [N, K], [N]
     dcost = checked_dcost(dcost, p)
     onehot = tf.one_hot(labels, tf.shape(p)[1], dtype=p.dtype)
     count = tf.cast(tf.shape(p)[0], p.dtype)

@@ -74,7 +74,10 @@ def align(parameter: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
 
     [C] and [H, W, C] do so as they are. [H, W], for axes 0 and 3, becomes [1, H, W, 1].
     """
-    if broadcasts(parameter.shape, shape):
+    others = [axis for axis, size in enumerate(shape) if size != 1]
+    last = list(range(shape.rank - parameter.shape.rank, shape.rank))
+    one_for_each = len(others) == parameter.shape.rank and others != last
+    if not one_for_each and broadcasts(parameter.shape, shape):
         return parameter
     if shape.is_fully_defined():
         return tf.reshape(parameter, shape)

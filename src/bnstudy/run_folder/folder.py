@@ -38,20 +38,30 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
 
     """
     if (folder / "config.yaml").is_file():
-        made_by = _check_same(folder, config)
-        if made_by.training.epochs < config.training.epochs:
-            return None  # to be extended
+        _check_same(folder, config)
     if not (folder / "result.json").is_file():
         return None
-    return log.load_log(folder).result
+    run = log.load_log(folder)
+    epochs = int((run.result or {})["epochs"])
+    if epochs != len(run.metrics["epoch"]):
+        raise UserError(
+            f"{folder} is damaged: result.json has {epochs} epochs and metrics.csv "
+            f"{len(run.metrics['epoch'])}; start over with --fresh"
+        )
+    if epochs > config.training.epochs:
+        raise UserError(
+            f"{folder} has {epochs} epochs already, more than training.epochs "
+            f"{config.training.epochs}; name a new folder with --out"
+        )
+    return run.result if epochs == config.training.epochs else None  # None: to be extended
 
 
 @contextmanager
 def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
     """Lock the folder, new or made by this configuration, so that no other process writes to it.
 
-    A run, finished or not, is extended when the configuration asks for more epochs. The lock is the
-    operating system's: it ends with the process, even if that is killed. It is beside the folder,
+    A run, finished or not, can be extended when the configuration asks for more epochs; `extend` does
+    it, once the checkpoint has been read. The lock is the operating system's: it ends with the process, even if that is killed. It is beside the folder,
     so that it stays where it is when the folder is moved aside.
 
     Args:
@@ -64,6 +74,8 @@ def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None
 
     """
     folder = folder.resolve()
+    if not folder.name:
+        raise UserError(f"{folder} is not a run folder; name a folder below it with --out")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         if folder.exists():
@@ -128,32 +140,39 @@ def _refuse_other_files(folder: Path) -> None:
 
 
 def _write_or_check_config(folder: Path, config: Config) -> None:
-    """Write config.yaml into a new folder, else check it, and update it when epochs are added."""
+    """Write config.yaml into a new folder, or check the one that is there."""
     for path in (*folder.iterdir(), *folder.glob("checkpoints/*")):
         if files.is_temporary(path):
             path.unlink()
-    if not (folder / "config.yaml").exists():
-        log.write_metrics(folder, [])
-    elif _check_same(folder, config).training.epochs == config.training.epochs:
-        return
+    if (folder / "config.yaml").exists():
+        _check_same(folder, config)
     else:
-        _reopen(folder)
-    files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
-
-
-def _reopen(folder: Path) -> None:
-    """Reopen a finished run, so that it can be extended; refuse one without checkpoints."""
-    result = folder / "result.json"
-    if result.exists() and not checkpoint.exists(folder / "checkpoints"):
+        log.write_metrics(folder, [])
+        files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
+    if (folder / "result.json").exists() and not checkpoint.exists(folder / "checkpoints"):
         raise UserError(
             f"{folder} has no checkpoints to extend the run from; name a new folder with --out, or "
             "start over with --fresh"
         )
-    result.unlink(missing_ok=True)
 
 
-def _check_same(folder: Path, config: Config) -> Config:
-    """Return the folder's configuration; refuse another one, unless only its epochs are more."""
+def extend(folder: Path, config: Config) -> None:
+    """Make a run, finished or not, one of more epochs, if the configuration asks for them.
+
+    Called when its checkpoint has been read: a run that cannot be continued stays as it is.
+
+    Args:
+        folder: the run folder, which this process has claimed.
+        config: of the run.
+
+    """
+    (folder / "result.json").unlink(missing_ok=True)
+    if load_config(file=folder / "config.yaml").training.epochs != config.training.epochs:
+        files.write_text_atomic(folder / "config.yaml", config.to_yaml())
+
+
+def _check_same(folder: Path, config: Config) -> None:
+    """Refuse a folder of another configuration, unless the only difference is more epochs."""
     made_by = load_config(file=folder / "config.yaml")
     more_epochs = made_by.training.epochs < config.training.epochs
     different = [
@@ -166,4 +185,3 @@ def _check_same(folder: Path, config: Config) -> Config:
             f"{folder} was made by another configuration ({'; '.join(different)}); "
             "name a new folder with --out, or start over with --fresh"
         )
-    return made_by

@@ -97,7 +97,7 @@ def _read_result(path: Path) -> dict[str, Any] | None:
     if result is None:
         return None
     for name in ("epochs", *RESULT_COLUMNS):
-        if not isinstance(result.get(name), int | float):
+        if not isinstance(result.get(name), int | float) or isinstance(result[name], bool):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result
 

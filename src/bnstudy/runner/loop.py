@@ -18,7 +18,7 @@ from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted, StopRequest
 from bnstudy.plots.figures import plot_run
 from bnstudy.run_folder import files, log
-from bnstudy.run_folder.folder import claim
+from bnstudy.run_folder.folder import claim, extend
 from bnstudy.run_folder.provenance import record_run
 from bnstudy.runner.progress import ProgressBar
 from bnstudy.runner.training import Training
@@ -79,6 +79,7 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
     """Train in a folder that this process has locked."""
     config = training.config
     training.restore(folder / "checkpoints")
+    extend(folder, config)
     log.write_metrics(folder, training.state.rows)
     copies = 2 if config.data.augment else 1
     progress = ProgressBar(config.training.epochs, copies * len(training.dataset.train_labels))
