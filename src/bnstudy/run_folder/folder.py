@@ -60,9 +60,10 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
 def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
     """Lock the folder, new or made by this configuration, so that no other process writes to it.
 
-    A run, finished or not, can be extended when the configuration asks for more epochs; `extend` does
-    it, once the checkpoint has been read. The lock is the operating system's: it ends with the process, even if that is killed. It is beside the folder,
-    so that it stays where it is when the folder is moved aside.
+    A run, finished or not, can be extended when the configuration asks for more epochs; `extend`
+    does it, once the checkpoint has been read. The lock is the operating system's: it ends with the
+    process, even if that is killed. It is beside the folder, so that it stays where it is when the
+    folder is moved aside.
 
     Args:
         folder: the run folder.
