@@ -1,0 +1,58 @@
+"""Run `tf.compat.v1.layers.batch_normalization`, the very function of the post, in a graph.
+
+    TF_USE_LEGACY_KERAS=1 python tests/model/legacy_batch_norm.py IN.npz OUT.npz
+
+A process of its own: the choice between Keras 2 and 3 is made when TensorFlow is imported. IN holds
+x and dy [steps, N, H, W, C], gamma, beta, momentum and epsilon; OUT what each step computes.
+"""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+v1 = tf.compat.v1
+
+
+def build(given) -> tuple[dict, dict]:
+    """Build the graph; return its placeholders and what to compute."""
+    dtype = tf.as_dtype(given["x"].dtype)
+    x, dy = (v1.placeholder(dtype, given["x"].shape[1:]) for _ in range(2))
+    layer = {
+        "momentum": float(given["momentum"]),
+        "epsilon": float(given["epsilon"]),
+        "gamma_initializer": v1.constant_initializer(given["gamma"]),
+        "beta_initializer": v1.constant_initializer(given["beta"]),
+        "name": "bn",
+    }
+    y = v1.layers.batch_normalization(x, training=True, **layer)
+    gamma, beta = v1.trainable_variables()
+    mean, variance = (v for v in v1.global_variables() if "moving" in v.name)
+    dx, dgamma, dbeta = tf.gradients(y, [x, gamma, beta], dy)
+    with tf.control_dependencies([y, dx, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
+        computed = {"moving_mean": mean.read_value(), "moving_variance": variance.read_value()}
+    computed |= {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
+    inference = v1.layers.batch_normalization(x, training=False, reuse=True, **layer)
+    return {"x": x, "dy": dy}, {"steps": computed, "inference": inference}
+
+
+def main(path_in: str, path_out: str) -> None:
+    """Train for all steps, with a look at inference mode after each."""
+    given = np.load(path_in)
+    v1.disable_eager_execution()
+    placeholders, computed = build(given)
+    fused = any("FusedBatchNorm" in op.type for op in v1.get_default_graph().get_operations())
+    results: dict[str, list] = {name: [] for name in [*computed["steps"], "inference"]}
+    with v1.Session() as session:
+        session.run(v1.global_variables_initializer())
+        for x, dy in zip(given["x"], given["dy"], strict=True):
+            feed = {placeholders["x"]: x, placeholders["dy"]: dy}
+            step = session.run(computed["steps"], feed)
+            step["inference"] = session.run(computed["inference"], feed)
+            for name, value in step.items():
+                results[name].append(value)
+    np.savez(path_out, fused=fused, **{name: np.array(v) for name, v in results.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

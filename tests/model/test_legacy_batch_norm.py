@@ -1,0 +1,137 @@
+"""The batch norms of cases b and c against the very function of the post, over 100 steps.
+
+`tf.compat.v1.layers.batch_normalization` comes with tf_keras and runs in a process of its own. In
+float64 it is made of TensorFlow's operations, and all is equal. In float32, as in the post, it is
+the fused kernel, which differs in one thing: it averages Bessel's variance, m / (m - 1) times the
+biased one, into the moving variance.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import config
+
+from bnstudy.model.batch_norm import BatchNorm, KerasBatchNorm
+from bnstudy.model.layers import Context
+
+STEPS, SHAPE, MOMENTUM, EPSILON = 100, (4, 3, 2, 5), 0.875, 0.015625
+M = SHAPE[0] * SHAPE[1] * SHAPE[2]  # values that share a statistic
+CASES = {"b": KerasBatchNorm, "c": BatchNorm}
+NAMES = ("y", "dx", "dgamma", "dbeta", "moving_mean", "moving_variance", "inference")
+# Of the largest deviation, relative to the largest value.
+LIMITS = {"float64": 1e-14, "float32": 2e-6}
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tf_keras") is None,
+    reason="tf_keras is not installed, and with it tf.compat.v1.layers",
+)
+
+
+def inputs(dtype) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(2018)
+    x, dy = random.standard_normal((2, STEPS, *SHAPE))
+    x = x * (2 + np.sin(np.arange(STEPS)))[:, None, None, None, None] + np.arange(SHAPE[-1])
+    gamma, beta = random.standard_normal((2, SHAPE[-1]))
+    values = {"x": x, "dy": dy, "gamma": gamma + 2, "beta": beta}
+    return {name: value.astype(dtype) for name, value in values.items()}
+
+
+@pytest.fixture(scope="module", params=["float64", "float32"])
+def legacy(request, tmp_path_factory):
+    """What the post's function computes, with what it was given."""
+    folder = tmp_path_factory.mktemp(request.param)
+    given = inputs(request.param)
+    np.savez(folder / "in.npz", momentum=MOMENTUM, epsilon=EPSILON, **given)
+    script = Path(__file__).with_name("legacy_batch_norm.py")
+    ended = subprocess.run(
+        [sys.executable, script, folder / "in.npz", folder / "out.npz"],
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return request.param, given, dict(np.load(folder / "out.npz"))
+
+
+@pytest.fixture(scope="module", params=CASES)
+def trained(request, legacy):
+    """What the post's function and one of our layers compute from the same numbers.
+
+    The gradients are those of the case: automatic in b, by hand in c.
+    """
+    dtype, given, theirs = legacy
+    options = config(bn__momentum=MOMENTUM, bn__epsilon=EPSILON).bn
+    layer = CASES[request.param]("bn", SHAPE[1:], (0, 1, 2), options, tf.as_dtype(dtype))
+    parameters = list(layer.parameters.values())
+    for variable, name in zip(parameters, ("gamma", "beta"), strict=True):
+        variable.assign(given[name])
+    results: dict[str, list] = {name: [] for name in NAMES}
+    for x, dy in zip(map(tf.constant, given["x"]), map(tf.constant, given["dy"]), strict=True):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y, cache = layer.forward(x, Context(training=True))
+        if request.param == "b":
+            dx, dgamma, dbeta = tape.gradient(y, [x, *parameters], output_gradients=dy)
+        else:
+            dx, (dgamma, dbeta) = layer.backward(dy, cache)
+        moving = [layer.statistics[f"moving_{s}"] for s in ("mean", "variance")]
+        infer, _ = layer.forward(x, Context(training=False))
+        for name, value in zip(NAMES, (y, dx, dgamma, dbeta, *moving, infer), strict=True):
+            results[name].append(value.numpy())
+    return dtype, given, theirs, {name: np.array(values) for name, values in results.items()}
+
+
+def deviation(ours, theirs) -> float:
+    """Return the largest difference, relative to the largest value."""
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def with_bessels_correction(given) -> np.ndarray:
+    """Average the unbiased variance of each batch, in float64."""
+    moving, values = np.ones(SHAPE[-1]), []
+    for x in given["x"].astype(np.float64):
+        moving = MOMENTUM * moving + (1 - MOMENTUM) * x.var(axis=(0, 1, 2), ddof=1)
+        values.append(moving)
+    return np.array(values)
+
+
+def test_equals_the_function_of_the_post(trained):
+    dtype, _, theirs, ours = trained
+    fused = dtype == "float32"
+    assert bool(theirs["fused"]) is fused
+    names = NAMES[:-2] if fused else NAMES  # Bessel's correction: the next test
+    found = {name: deviation(ours[name], theirs[name]) for name in names}
+    print(dtype, found)  # pytest -s
+    assert max(found.values()) < LIMITS[dtype], found
+
+
+def test_the_fused_kernel_averages_bessels_variance(trained):
+    dtype, given, theirs, ours = trained
+    bessel = with_bessels_correction(given)
+    if dtype == "float64":
+        assert deviation(theirs["moving_variance"], bessel) > 0.005  # unfused: biased, as ours
+        return
+    variance, inference = theirs["moving_variance"], theirs["inference"]
+    moving_mean = theirs["moving_mean"][:, None, None, None]
+    x_hat = (given["x"] - moving_mean) / np.sqrt(bessel + EPSILON)[:, None, None, None]
+    found = {
+        "moving_variance": deviation(variance, bessel),
+        "inference": deviation(inference, given["gamma"] * x_hat + given["beta"]),
+    }
+    print(dtype, found, "uncorrected", deviation(ours["moving_variance"], variance))
+    assert max(found.values()) < LIMITS[dtype], found
+    # The start, 1, is forgotten after 100 steps.
+    ratio = variance[-1] / ours["moving_variance"][-1]
+    np.testing.assert_allclose(ratio, M / (M - 1), rtol=1e-5)
+
+
+def test_the_page_says_how_close():
+    page = (Path(__file__).parents[2] / "docs/definitions.md").read_text(encoding="utf-8")
+    for dtype, limit in LIMITS.items():
+        assert f"within {limit:.0e} in {dtype}" in page
