@@ -7,8 +7,7 @@ LIBRARIES = (
     "tests/experiments/definitions/test_libraries.py::test_every_definition_equals_its_library"
 )
 TABLE = (
-    "tests/experiments/definitions/test_measure.py"
-    "::test_the_table_shows_every_number_as_measured"
+    "tests/experiments/definitions/test_measure.py::test_the_table_shows_every_number_as_measured"
 )
 LEGACY = "tests/model/test_legacy_batch_norm.py::test_equals_the_function_of_the_post"
 

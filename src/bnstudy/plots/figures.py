@@ -84,7 +84,7 @@ def plot_run(folder: str | Path) -> list[Path]:
     log = load_log(folder)
     paths = [log.folder / f"{split}.png" for split in SPLITS]
     for split, path in zip(SPLITS, paths, strict=True):
-        _save(run_figure(log, split), path)
+        save(run_figure(log, split), path)
     return paths
 
 
@@ -108,7 +108,7 @@ def plot_comparison(
     out = user_path(out, "out", "the path of a .png, .pdf or .svg")
     _check_suffix(out)
     folders = as_list(folders, "folders", "paths of run folders")
-    return _save(comparison_figure([load_log(folder) for folder in folders], reference), out)
+    return save(comparison_figure([load_log(folder) for folder in folders], reference), out)
 
 
 def run_figure(log: RunLog, split: str) -> Figure:
@@ -124,7 +124,7 @@ def run_figure(log: RunLog, split: str) -> Figure:
     """
     _check_epochs([log])
     group = Group((log,), "")
-    with _style():
+    with style():
         figure = Figure(figsize=(7.2, 3.1), layout="constrained")
         figure.suptitle(f"{common_title([log])}\n{run_subtitle(log, split)}", fontsize=10)
         for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
@@ -153,7 +153,7 @@ def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure
     groups = group_runs(logs)
     series = load_reference() if reference else {}
     spans = [group.epochs() for group in groups] + [series[name]["epoch"] for name in series]
-    with _style():
+    with style():
         figure = Figure(figsize=(7.2, 5.4), layout="constrained")
         panels = figure.subplots(2, 2)
         # Not the costs: one bad test epoch would flatten the rest.
@@ -281,10 +281,11 @@ def _check_suffix(path: Path) -> None:
         raise UserError(f"{path}: a figure's name must end in one of {', '.join(FORMATS)}")
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure, in the format that the suffix of its path names; return the path."""
     suffix = path.suffix.lower()
     data = io.BytesIO()
-    with _style():
+    with style():
         figure.savefig(data, format=suffix[1:], dpi=200, metadata=FORMATS[suffix])
     try:
         write_bytes_atomic(path, data.getvalue())
@@ -294,7 +295,7 @@ def _save(figure: Figure, path: Path) -> Path:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Apply our style, whatever the user's matplotlibrc says, and restore theirs afterwards."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
