@@ -186,6 +186,16 @@ def verdict(found: dict, commit: str) -> dict:
     return {"commit": commit, "runs": [], "claims": claims, "described": described}
 
 
+def table(claims: list[dict]) -> str:
+    """Return the claims as the Markdown table of README.md."""
+    lines = ["| claim | value | band | threshold | verdict |", "| --- | --- | --- | --- | --- |"]
+    for row in claims:
+        band = "{:.3f} to {:.3f}".format(*row["interval"]) if row["interval"] else ""
+        cells = (row["claim"], f"{row['value']:.3f}", band, row["threshold"], row["verdict"])
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure, judge, draw."""
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=FOLDER, text=True).strip()
@@ -193,8 +203,7 @@ def main() -> None:
     rows = verdict(found, commit)
     (FOLDER / "verdict.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     draw(found, PUBLISHED, FOLDER / "figure.png")
-    for row in rows["claims"]:
-        print(f"{row['claim']}: {row['value']} ({row['threshold']}): {row['verdict']}")
+    print(table(rows["claims"]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ LIBRARIES = (
 TABLE = (
     "tests/experiments/definitions/test_measure.py::test_the_table_shows_every_number_as_measured"
 )
+VERDICT = "tests/experiments/q5_moving_averages/test_analysis.py::test_the_verdict_is_reproduced"
 LEGACY = "tests/model/test_legacy_batch_norm.py::test_equals_the_function_of_the_post"
 
 MUTATIONS = [
@@ -39,6 +40,20 @@ MUTATIONS = [
         "(moving - tf.cast(left * initial, moving.dtype)) / seen",
         "moving / seen",
         TABLE,
+    ),
+    (
+        "optax's AMSGrad on Reddi's problem without its maximum",
+        "manual/amsgrad.py",
+        "tf.maximum(state.v_max, v / c_2)",
+        "v / c_2",
+        VERDICT,
+    ),
+    (
+        "momentum weights the new value",
+        "manual/batch_norm.py",
+        "momentum * moving + (1 - momentum) * batch",
+        "(1 - momentum) * moving + momentum * batch",
+        VERDICT,
     ),
     (
         "average Bessel's variance",
