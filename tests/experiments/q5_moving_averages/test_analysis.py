@@ -40,6 +40,9 @@ def test_the_verdict_is_reproduced(analysis, found, committed):
                 assert numbers is None
             else:
                 np.testing.assert_allclose(numbers, known, atol=2e-3)
+    by_alpha = [d["described"].pop("x after all steps, by alpha") for d in (again, committed)]
+    for alpha, ends in by_alpha[1].items():
+        assert by_alpha[0][alpha] == pytest.approx(ends, abs=2e-3)
     assert again == committed
 
 
