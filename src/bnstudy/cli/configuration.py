@@ -13,12 +13,17 @@ from bnstudy.paths import user_path
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add_set_and_data(parser: argparse.ArgumentParser) -> None:
-    """Add --preset, --set and --data."""
+def add_preset_and_set(parser: argparse.ArgumentParser) -> None:
+    """Add --preset and --set."""
     add = parser.add_argument
     add("--preset", metavar="NAME", action="append", default=[], help="quick, lite or as_posted")
     add("--set", metavar="KEY=VALUE", action="append", default=[], help="change one key")
-    add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
+
+
+def add_set_and_data(parser: argparse.ArgumentParser) -> None:
+    """Add --preset, --set and --data."""
+    add_preset_and_set(parser)
+    parser.add_argument("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
 
 
 def overrides_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""Where the first error is, and what it is."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from bnstudy.gradient_check import mistakes, numpy_network
+from bnstudy.gradient_check.network import Certificate, Derivative, ForwardValue
+from bnstudy.gradient_check.numpy_network import parameter
+
+UNKNOWN = "no mistake that has a name here"
+
+
+class Finding(NamedTuple):
+    """A layer that is wrong by itself, given the right input and the right dy."""
+
+    layer: str
+    tensor: str  # "y" for the forward values
+    alone: str | None  # the opinion that differs from the others
+    mistake: str
+
+
+def diagnose(certificate: Certificate) -> list[Finding]:
+    """Name what is wrong with each layer, in the order of the backward pass.
+
+    Args:
+        certificate: from `network.certify`.
+
+    Returns:
+        The layers whose forward values are wrong; then one finding per tensor whose derivative is
+        wrong although its layer was given the right dy. None for a layer that only passes an error
+        on.
+
+    """
+    wrong_forward = [row for row in reversed(certificate.forward) if not row.passed]
+    findings = [_name_forward(certificate, row) for row in wrong_forward]
+    layers = {row.layer for row in wrong_forward}
+    for row in certificate.derivatives:
+        if not row.local.passed:
+            findings.append(_name_derivative(certificate, row, row.layer in layers))
+        elif row.alone == "compiled step":
+            mistake = "the compiled step differs from the same gradient, step by step"
+            findings.append(Finding(row.layer, row.tensor, row.alone, mistake))
+    return findings
+
+
+def joined(findings: Iterable[Finding]) -> list[tuple[str, Finding]]:
+    """Join what is the same in several layers of a kind: ("elu9 ... elu1", the first of them)."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        kind = finding.layer.rstrip("0123456789")
+        groups.setdefault((kind, *map(str, finding[1:])), []).append(finding)
+    return [(_names([finding.layer for finding in group]), group[0]) for group in groups.values()]
+
+
+def _names(layers: list[str]) -> str:
+    if len(layers) < 4:
+        return ", ".join(layers)
+    return f"{layers[0]} ... {layers[-1]} ({len(layers)} layers)"
+
+
+def _name_forward(certificate: Certificate, row: ForwardValue) -> Finding:
+    evidence, network = certificate.evidence, certificate.setting.network
+    y, mistake = evidence.ys[row.layer], UNKNOWN
+    if row.layer.startswith("bn"):
+        right = numpy_network.apply_layer(row.layer, evidence.xs[row.layer], network)
+        candidates = mistakes.batch_norm_forward(
+            _batch_norm_case(certificate, row.layer), network.training
+        )
+        named = (name for name, wrong in candidates if mistakes.explains(wrong, y, right))
+        mistake = next(named, UNKNOWN)
+    return Finding(row.layer, "y", "NumPy", mistake)
+
+
+def _name_derivative(certificate: Certificate, row: Derivative, wrong_forward: bool) -> Finding:
+    """Name the mistake of the opinion that is alone; by hand if no two agree."""
+    key, evidence, alone = (row.layer, row.tensor), certificate.evidence, row.local.alone
+    if wrong_forward:
+        mistake = "its forward values are wrong: see above"
+    elif alone == "complex step":
+        mistake = "the derivative that TensorFlow and we agree on is not that of the forward values"
+    else:
+        opinions = [evidence.by_hand[key], evidence.automatic[key]]
+        wrong, right = reversed(opinions) if alone == "automatic" else opinions
+        mistake = name_mistake(certificate, row.layer, row.tensor, wrong, right)
+    return Finding(row.layer, row.tensor, alone, mistake)
+
+
+def name_mistake(
+    certificate: Certificate, layer: str, tensor: str, wrong: np.ndarray, right: np.ndarray
+) -> str:
+    """Return the name of the mistake that a wrong gradient shows, or that none is known."""
+    if wrong.shape != right.shape:
+        return f"its shape is {list(wrong.shape)}, must be {list(right.shape)}"
+    if not np.isfinite(wrong).all():
+        return "it is not finite"
+    if not wrong.any():
+        return "it is zero"
+    if layer.startswith("elu"):
+        named = mistakes.elu(certificate.evidence.xs[layer], _dy(certificate, layer), wrong)
+        return named or UNKNOWN
+    for where, mistake, candidate in _candidates(certificate, layer):
+        if where == tensor and mistakes.explains(candidate, wrong, right):
+            return mistake
+    factor = mistakes.constant_factor(wrong, right)
+    return (
+        UNKNOWN if factor is None else _name_factor(certificate.evidence.xs[layer], layer, factor)
+    )
+
+
+def _candidates(certificate: Certificate, layer: str) -> Iterator[mistakes.Mistake]:
+    network = certificate.setting.network
+    if layer.startswith("conv"):
+        x, w = certificate.evidence.xs[layer], network.arrays[f"{layer}/w"]
+        yield from mistakes.convolution(x, w, _dy(certificate, layer))
+    if layer.startswith("bn"):
+        case = _batch_norm_case(certificate, layer)
+        kind = mistakes.batch_norm if network.training else mistakes.batch_norm_inference
+        yield from kind(case)
+
+
+def _dy(certificate: Certificate, layer: str) -> np.ndarray:
+    names = certificate.setting.names
+    return certificate.evidence.automatic[names[names.index(layer) + 1], "dx"]
+
+
+def _batch_norm_case(certificate: Certificate, layer: str) -> mistakes.BatchNormCase:
+    network, x = certificate.setting.network, certificate.evidence.xs[layer]
+    mean, variance = numpy_network.moving_statistics(layer, x, network)
+    return mistakes.BatchNormCase(
+        x,
+        _dy(certificate, layer),
+        parameter(f"{layer}/gamma", x, network, default=1.0),
+        parameter(f"{layer}/beta", x, network),
+        mean,
+        variance,
+        network.axes,
+        network.epsilon,
+    )
+
+
+def _name_factor(x: np.ndarray, layer: str, factor: float) -> str:
+    """Say what a constant factor probably is."""
+    known = {-1.0: "the sign"}
+    if layer == "cost":
+        known[float(len(x))] = f"not divided by the {len(x)} images of the batch"
+    if layer.startswith("pool"):
+        known[4.0] = "not divided by the 4 pixels of a block"
+    if layer == "logits":
+        area = x.shape[1] * x.shape[2]
+        known[float(area)] = f"not divided by the {area} pixels of an image"
+    for value, name in known.items():
+        if abs(factor / value - 1) < mistakes.SAME:
+            return f"{name} (a factor of {factor:.6g})"
+    return f"a constant factor of {factor:.6g}"

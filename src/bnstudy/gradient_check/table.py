@@ -1,0 +1,126 @@
+"""A certificate as a table for a terminal, and as JSON."""
+
+import math
+from collections.abc import Iterator
+from statistics import NormalDist
+from typing import Any
+
+from bnstudy.gradient_check.diagnosis import Finding, joined
+from bnstudy.gradient_check.network import OPINIONS, TOLERANCE, Certificate, Derivative
+
+CONFIDENCE = 0.99  # with which an error of the size `power` is noticed
+PER_LINE = 4  # forward values
+
+
+def power(directions: int) -> float:
+    """Return the relative size of an error that the complex step notices in 99 % of all cases.
+
+    An error e changes the derivative along a random direction by a normal number with the standard
+    deviation |e|. It goes unnoticed if it stays below the tolerance along all k directions. (An
+    error of one of the other two is noticed as soon as it is above the tolerance: they are compared
+    number by number.)
+    """
+    missed = (1 - CONFIDENCE) ** (1 / directions)  # along one direction
+    return TOLERANCE / NormalDist().inv_cdf((1 + missed) / 2)
+
+
+def lines(certificate: Certificate, findings: list[Finding]) -> Iterator[str]:
+    """Write the table, the findings and the verdict."""
+    yield "forward values: by hand against NumPy, given the same input"
+    cells = [
+        f"{row.layer:<7}{row.difference:8.1e} {'pass' if row.passed else 'FAIL'}"
+        for row in certificate.forward
+    ]
+    for start in range(0, len(cells), PER_LINE):
+        yield "   ".join(cells[start : start + PER_LINE])
+    yield ""
+    yield "derivatives of the cost along a random direction, over the norm of the gradient"
+    yield (
+        f"{'layer':<7}{'tensor':<7}" + "".join(f"{name:>13}" for name in OPINIONS) + "  difference"
+    )
+    yield from map(_row, certificate.derivatives)
+    yield ""
+    yield from _findings(findings)
+    yield from _summary(certificate)
+
+
+def _row(row: Derivative) -> str:
+    values = "".join(f"{value:>13.5g}" for value in row.whole.values[:, 0])
+    return f"{row.layer:<7}{row.tensor:<7}{values}{row.difference:12.1e}  {_verdict(row)}"
+
+
+def _verdict(row: Derivative) -> str:
+    if row.passed:
+        return "pass"
+    if row.local.passed and row.alone != "compiled step":
+        return "FAIL (passes it on)"
+    return f"FAIL, {row.alone} alone" if row.alone else "FAIL, no two agree"
+
+
+def _findings(findings: list[Finding]) -> Iterator[str]:
+    if not findings:
+        return
+    yield "what is wrong, in the order of the backward pass:"
+    for layers, finding in joined(findings):
+        yield f"  {layers}, {finding.tensor}: {finding.mistake}"
+    yield ""
+
+
+def _summary(certificate: Certificate) -> Iterator[str]:
+    wrong = sum(not row.passed for row in certificate.derivatives)
+    values = sum(not row.passed for row in certificate.forward)
+    bad = [
+        f"{count} of {len(rows)} {what}"
+        for count, rows, what in (
+            (values, certificate.forward, "forward values"),
+            (wrong, certificate.derivatives, "derivatives"),
+        )
+        if count
+    ]
+    yield (
+        f"FAILED: {' and '.join(bad)} are wrong"
+        if bad
+        else (f"passed: all {len(certificate.derivatives)} derivatives are right")
+    )
+    yield (
+        f"seed {certificate.seed}, tolerance {TOLERANCE:.0e}, {certificate.directions} directions: "
+        f"an error of {power(certificate.directions):.0e} is noticed; {certificate.seconds:.1f} s"
+    )
+
+
+def as_json(certificate: Certificate, findings: list[Finding]) -> dict[str, Any]:
+    """Return the certificate as JSON can hold it; null stands for nan."""
+    return {
+        "passed": certificate.passed,
+        "seed": certificate.seed,
+        "directions": certificate.directions,
+        "tolerance": TOLERANCE,
+        "power": power(certificate.directions),
+        "seconds": certificate.seconds,
+        "forward": [
+            {"layer": row.layer, "difference": _number(row.difference), "passed": row.passed}
+            for row in certificate.forward
+        ],
+        "derivatives": [_derivative(row) for row in certificate.derivatives],
+        "findings": [finding._asdict() for finding in findings],
+    }
+
+
+def _derivative(row: Derivative) -> dict[str, Any]:
+    return {
+        "layer": row.layer,
+        "tensor": row.tensor,
+        "values": {
+            name: [_number(value) for value in along]
+            for name, along in zip(OPINIONS, row.whole.values, strict=True)
+        },
+        "difference": _number(row.difference),
+        "difference_of_the_layer_alone": _number(row.local.difference),
+        "difference_of_the_compiled_step": row.compiled,
+        "passed": row.passed,
+        "alone": row.alone,
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,113 @@
+"""The NumPy network: against plain sums and central differences, real and complex."""
+
+import numpy as np
+import pytest
+
+from bnstudy.gradient_check import numpy_network
+from bnstudy.gradient_check.numpy_network import Network, apply_layer, apply_layers
+
+RANDOM = np.random.default_rng(3)
+X = RANDOM.standard_normal((5, 4, 6, 3))
+
+
+def network(**changes):
+    arrays = {
+        "conv1/w": RANDOM.standard_normal((3, 3, 3, 4)),
+        "conv2/w": RANDOM.standard_normal((1, 1, 4, 7)),
+        "bn1/gamma": RANDOM.uniform(0.5, 1.5, 4),
+        "bn1/beta": RANDOM.standard_normal(4),
+        "bn1/moving_mean": RANDOM.standard_normal(4),
+        "bn1/moving_variance": RANDOM.uniform(1, 3, 4),
+        "bn1/updates": np.array(40),
+    }
+    usual = dict(arrays=arrays, labels=np.array([6, 0, 2, 2, 5]), axes=(0, 1, 2), epsilon=1e-3)
+    return Network(**{**usual, "training": True, "debias": None, **changes})
+
+
+NAMES = ["conv1", "bn1", "elu1", "pool1", "conv2", "elu2", "logits", "cost"]
+
+
+def per_activation(net):
+    arrays = {
+        name: RANDOM.uniform(0.5, 2, (4, 6, 4)) if name.startswith("bn1") else value
+        for name, value in net.arrays.items()
+    } | {"bn1/updates": np.array(40)}
+    return net._replace(axes=(0,), arrays=arrays)
+
+
+NETWORKS = {
+    "channel": network(),
+    "activation": per_activation(network()),
+    "inference": network(training=False),
+    "activation, inference": per_activation(network(training=False)),
+    "debias": network(training=False, debias=(0.9, 0.5)),
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("tensor", ["dx", "conv1/w", "bn1/gamma", "bn1/beta", "conv2/w"])
+def test_the_complex_step_equals_central_differences(kind, tensor):
+    net = NETWORKS[kind]
+    moved = X if tensor == "dx" else net.arrays[tensor]
+    u = np.random.default_rng(1).standard_normal(moved.shape)
+
+    def cost(step):
+        if tensor == "dx":
+            return apply_layers(NAMES, X + step * u, net)
+        arrays = {**net.arrays, tensor: net.arrays[tensor] + step * u}
+        return apply_layers(NAMES, X, net._replace(arrays=arrays))
+
+    exact = cost(1e-30j).imag / 1e-30
+    assert abs(exact) > 1e-3
+    assert (cost(1e-6) - cost(-1e-6)).real / 2e-6 == pytest.approx(exact, rel=1e-6)
+
+
+def test_convolution_is_the_plain_sum():
+    w, x = RANDOM.standard_normal((3, 3, 3, 2)), np.pad(X, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    y = numpy_network.convolve(X, w)
+    for n, i, j, o in [(0, 0, 0, 0), (4, 3, 5, 1), (2, 1, 4, 0)]:
+        window = x[n, i : i + 3, j : j + 3]
+        assert y[n, i, j, o] == pytest.approx(np.sum(window * w[..., o]), rel=1e-12)
+
+
+def test_a_shift_moves_the_padding():
+    w = RANDOM.standard_normal((3, 3, 3, 2))
+    shifted = numpy_network.convolve(X, w, (1, 0))
+    np.testing.assert_allclose(shifted[:, 1:], numpy_network.convolve(X, w)[:, :-1])
+
+
+def test_batch_norm_normalizes_as_defined():
+    net = NETWORKS["channel"]
+    x = RANDOM.standard_normal((5, 4, 6, 4)) * 3 + 1
+    y = apply_layer("bn1", x, net)
+    gamma, beta = net.arrays["bn1/gamma"], net.arrays["bn1/beta"]
+    np.testing.assert_allclose(y.mean((0, 1, 2)), beta, rtol=1e-10)
+    v = x.var((0, 1, 2))
+    np.testing.assert_allclose(y.var((0, 1, 2)), gamma**2 * v / (v + 1e-3), rtol=1e-10)
+
+
+def test_moving_statistics_are_corrected_for_their_initial_values():
+    net = network(training=False, debias=(0.9, 0.5))
+    left = 0.9**40
+    mean, variance = numpy_network.moving_statistics("bn1", X, net)
+    moving = net.arrays
+    np.testing.assert_allclose(left * 0 + (1 - left) * mean, moving["bn1/moving_mean"])
+    np.testing.assert_allclose(left * 0.5 + (1 - left) * variance, moving["bn1/moving_variance"])
+
+
+def test_elu_chooses_its_branch_by_the_real_part():
+    x = np.array([-2.0 + 1e-30j, 3.0 + 1e-30j, 800.0 + 0j])
+    y = numpy_network.elu(x)
+    np.testing.assert_allclose(y.real, [np.exp(-2) - 1, 3, 800])
+    np.testing.assert_allclose(y.imag[:2] / 1e-30, [np.exp(-2), 1])
+
+
+def test_the_cost_does_not_overflow():
+    logits = np.array([[1000.0, 0.0], [0.0, 1000.0]])
+    assert numpy_network.cross_entropy(logits, np.array([0, 0])) == pytest.approx(500)
+
+
+def test_it_imports_no_tensorflow_and_nothing_of_ours():
+    source = open(numpy_network.__file__).read()
+    assert "bnstudy" not in source.replace("bnstudy check", "")
+    assert "tensorflow" not in source
