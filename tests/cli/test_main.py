@@ -19,7 +19,7 @@ TINY = [
     *("--set", "data.train_limit=40", "--set", "data.test_limit=20"),
 ]
 
-HELP = [["--help"], ["run", "--help"], ["sweep", "--help"], ["--version"]]
+HELP = [["--help"], ["run", "--help"], ["sweep", "--help"], ["check", "--help"], ["--version"]]
 WRONG = [
     (["run"], "--case a, b or c"),
     (["run", "--case", "d"], "the cases are a, b, c"),

@@ -55,14 +55,16 @@ def run(options: argparse.Namespace) -> int:
     from bnstudy.backend.startup import import_tensorflow
 
     import_tensorflow()
-    from bnstudy.gradient_check import diagnosis, network, table
+    from bnstudy.gradient_check import diagnosis, network, rounding, table
 
     certificate = network.certify(
         config, options.seed, options.directions, training=not options.inference
     )
     findings = diagnosis.diagnose(certificate)
+    # Rounding is of interest once the gradients are right.
+    rounded = rounding.measure(certificate.setting) if certificate.passed else []
     if options.json:
-        echo(json.dumps(table.as_json(certificate, findings), indent=2))
+        echo(json.dumps(table.as_json(certificate, findings, rounded), indent=2))
     else:
-        echo("\n".join(table.lines(certificate, findings)))
+        echo("\n".join(table.lines(certificate, findings, rounded)))
     return 0 if certificate.passed else 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from bnstudy.gradient_check.diagnosis import Finding, joined
 from bnstudy.gradient_check.network import OPINIONS, TOLERANCE, Certificate, Derivative
+from bnstudy.gradient_check.rounding import LIMITS, UNITS, Rounding
 
 CONFIDENCE = 0.99  # with which an error of the size `power` is noticed
 PER_LINE = 4  # forward values
@@ -24,8 +25,10 @@ def power(directions: int) -> float:
     return TOLERANCE / NormalDist().inv_cdf((1 + missed) / 2)
 
 
-def lines(certificate: Certificate, findings: list[Finding]) -> Iterator[str]:
-    """Write the table, the findings and the verdict."""
+def lines(
+    certificate: Certificate, findings: list[Finding], rounding: list[Rounding]
+) -> Iterator[str]:
+    """Write the tables, the findings and the verdict."""
     yield "forward values: by hand against NumPy, given the same input"
     cells = [
         f"{row.layer:<7}{row.difference:8.1e} {'pass' if row.passed else 'FAIL'}"
@@ -40,6 +43,9 @@ def lines(certificate: Certificate, findings: list[Finding]) -> Iterator[str]:
     )
     yield from map(_row, certificate.derivatives)
     yield ""
+    if rounding:
+        yield from rounding_lines(rounding)
+        yield ""
     yield from _findings(findings)
     yield from _summary(certificate)
 
@@ -55,6 +61,28 @@ def _verdict(row: Derivative) -> str:
     if row.local.passed and row.alone != "compiled step":
         return "FAIL (passes it on)"
     return f"FAIL, {row.alone} alone" if row.alone else "FAIL, no two agree"
+
+
+def rounding_lines(rows: list[Rounding]) -> Iterator[str]:
+    """Write the second table: how much the precisions that train round."""
+    units = " and ".join(f"2^{math.log2(unit):.0f} ({name})" for name, unit in UNITS.items())
+    yield f"rounding of the gradients, against float64, in units of {units}:"
+    yield "of each layer alone, and of its parameters in a whole compiled step"
+    head = f"{'layer':<7}" + "".join(f"{name:>10}{'step':>7}" for name in UNITS)
+    yield f"{head}     {head}"
+    cells = [_rounding_cell(row) for row in rows]
+    for start in range(0, len(cells), 2):
+        yield "     ".join(cells[start : start + 2]).rstrip()
+    limits = ", ".join(f"{limit:g} in {name}" for name, limit in LIMITS.items())
+    yield f"usual: a layer alone below {limits}; above, it is marked with *; nothing fails"
+
+
+def _rounding_cell(row: Rounding) -> str:
+    errors = "".join(
+        f"{row.alone[name]:>10.2f}" + (f"{row.step[name]:>7.1f}" if row.step else f"{'':7}")
+        for name in UNITS
+    )
+    return f"{row.layer + ('' if row.usual else '*'):<7}{errors}"
 
 
 def _findings(findings: list[Finding]) -> Iterator[str]:
@@ -82,13 +110,16 @@ def _summary(certificate: Certificate) -> Iterator[str]:
         if bad
         else (f"passed: all {len(certificate.derivatives)} derivatives are right")
     )
+    k = certificate.directions
     yield (
-        f"seed {certificate.seed}, tolerance {TOLERANCE:.0e}, {certificate.directions} directions: "
-        f"an error of {power(certificate.directions):.0e} is noticed; {certificate.seconds:.1f} s"
+        f"seed {certificate.seed}, tolerance {TOLERANCE:.0e}, {k} direction{'s' * (k > 1)}: "
+        f"an error of {power(k):.0e} is noticed; {certificate.seconds:.1f} s"
     )
 
 
-def as_json(certificate: Certificate, findings: list[Finding]) -> dict[str, Any]:
+def as_json(
+    certificate: Certificate, findings: list[Finding], rounding: list[Rounding]
+) -> dict[str, Any]:
     """Return the certificate as JSON can hold it; null stands for nan."""
     return {
         "passed": certificate.passed,
@@ -103,6 +134,7 @@ def as_json(certificate: Certificate, findings: list[Finding]) -> dict[str, Any]
         ],
         "derivatives": [_derivative(row) for row in certificate.derivatives],
         "findings": [finding._asdict() for finding in findings],
+        "rounding": [row._asdict() | {"usual": row.usual} for row in rounding],
     }
 
 

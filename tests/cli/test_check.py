@@ -1,0 +1,84 @@
+"""`bnstudy check`: what it prints, its exit codes, and what it refuses."""
+
+import json
+
+import pytest
+
+from bnstudy.cli.main import main
+
+TINY = ["check", "--set", "model.width=0.05"]
+
+
+def test_right_gradients_are_exit_code_0(capsys):
+    assert main(TINY) == 0
+    out = capsys.readouterr().out
+    assert "passed: all 37 derivatives are right" in out
+    assert "bfloat16" in out
+
+
+def test_the_authors_gradients_are_exit_code_1_and_named(capsys):
+    assert main([*TINY, "--set", "training.gradients=as_posted"]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "elu9 ... elu1 (9 layers), dx: for x > 0 the slope is 2, not 1" in out
+    assert "bfloat16" not in out
+
+
+def test_json_of_another_network(capsys):
+    arguments = ["--case", "b", "--set", "bn.placement=after_conv", "--set", "bn.center=false"]
+    options = ["--seed", "5", "--directions", "1", "--inference", "--json"]
+    assert main([*TINY, *arguments, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["seed"], found["directions"], found["passed"]) == (5, 1, True)
+    tensors = {(row["layer"], row["tensor"]) for row in found["derivatives"]}
+    assert ("bn9", "gamma") in tensors
+    assert ("bn9", "beta") not in tensors
+
+
+def test_inference_is_not_training(capsys):
+    numbers = []
+    for more in ([], ["--inference"]):
+        assert main([*TINY, "--directions", "1", "--json", *more]) == 0
+        found = json.loads(capsys.readouterr().out)
+        numbers.append(found["derivatives"][-1]["values"]["automatic"])
+    assert numbers[0] != numbers[1]
+
+
+def test_a_configuration_file_and_the_default_width(capsys, write_config, monkeypatch):
+    from bnstudy.gradient_check import network
+
+    seen = []
+
+    def certify(config, *_, **__):
+        seen.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "certify", certify)
+    write_config("extends: cases/c\nbn: {axes: activation}\n")
+    assert main(["check", "--config", "my.yaml"]) == 130
+    assert main(["check"]) == 130
+    assert main(["check", "--case", "a", "--set", "model.width=1"]) == 130
+    assert [(config.case, config.model.width) for config in seen] == [
+        ("c", 0.25),
+        ("c", 0.25),
+        ("a", 1),
+    ]
+    assert [config.bn.axes for config in seen[:2]] == ["activation", "channel"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--case", "d"], "the cases are a, b, c"),
+        (["--directions", "0"], "must be an integer >= 1, got 0"),
+        (["--seed", "-1"], "must be an integer >= 0, got -1"),
+        (["--set", "bn.axis=channel"], "did you mean 'bn.axes'?"),
+        (["--data", "x"], "--data"),
+    ],
+)
+def test_wrong_input_is_one_line(capsys, arguments, says):
+    assert main(["check", *arguments]) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert says in error
+    assert error.count("\n") == 1

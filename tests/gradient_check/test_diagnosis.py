@@ -1,0 +1,167 @@
+"""Every injected mistake is located and named."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from gradient_mistakes import MISTAKES, change, replace
+from helpers import config
+
+from bnstudy.gradient_check import diagnosis, network
+from bnstudy.gradient_check.diagnosis import UNKNOWN, Finding, diagnose, joined
+from bnstudy.manual import batch_norm, conv2d, elu
+from bnstudy.manual.sums import align
+
+
+def findings(training=True, **changes):
+    return diagnose(network.certify(config(**changes), directions=1, training=training))
+
+
+def kind(layer):
+    return layer.rstrip("0123456789")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_every_mistake_by_hand_is_located_and_named(name, monkeypatch):
+    damage_it, layers, tensor, mistake = MISTAKES[name]
+    damage_it(monkeypatch)
+    found = findings()
+    assert {(kind(row.layer), row.tensor, row.alone) for row in found} == {
+        (layers, tensor, "by hand")
+    }
+    if name == "dw transposed":  # where channels are equal, its shape is right
+        assert {row.mistake for row in found if not row.mistake.startswith(mistake)} == {
+            "input and output channels are exchanged"
+        }
+    else:
+        assert [row.mistake for row in found if mistake not in row.mistake] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["mean term missing", "gamma forgotten", "Bessel", "sums for means"]
+)
+@pytest.mark.parametrize("batch_norm_kind", ["keras", "custom"])
+def test_with_statistics_per_activation_too(name, batch_norm_kind, monkeypatch):
+    damage_it, _, _, mistake = MISTAKES[name]
+    damage_it(monkeypatch)
+    changes = {"model__batch_norm": batch_norm_kind, "bn__placement": "after_conv"}
+    found = findings(bn__axes="activation", **changes)
+    assert len(found) == 9
+    assert [row.mistake for row in found if mistake not in row.mistake] == []
+
+
+def test_nothing_is_wrong_with_the_right_gradients():
+    assert findings() == []
+
+
+def test_the_authors_three_errors():
+    assert [
+        (name, row.tensor, row.mistake)
+        for name, row in joined(findings(training__gradients="as_posted"))
+    ] == [
+        ("cost", "dx", "not divided by the 5 images of the batch (a factor of 5)"),
+        ("logits", "dx", "not divided by the 6 pixels of an image (a factor of 6)"),
+        ("elu9 ... elu1 (9 layers)", "dx", "for x > 0 the slope is 2, not 1"),
+        ("pool6, pool3", "dx", "not divided by the 4 pixels of a block (a factor of 4)"),
+    ]
+
+
+def test_moving_statistics_in_training(monkeypatch):
+    model = {}
+    right_backward = batch_norm.backward
+    from bnstudy.model.batch_norm import BatchNorm
+
+    forward = BatchNorm._forward_training
+
+    def remember(self, x):
+        moving = self.moving_mean.numpy(), self.moving_variance.numpy()
+        y, cache = forward(self, x)
+        model[x.shape[1]] = moving
+        return y, cache
+
+    def backward(dy, cache):
+        _, variance = model[cache.x.shape[1]]
+        r = 1 / np.sqrt(variance + 1e-3)
+        return r * align(cache.gamma, cache.mean.shape) * dy, *right_backward(dy, cache)[1:]
+
+    monkeypatch.setattr(BatchNorm, "_forward_training", remember)
+    monkeypatch.setattr(batch_norm, "backward", backward)
+    monkeypatch.setattr(network.opinions, "compiled", lambda setting: {})
+    found = findings()
+    assert {row.mistake for row in found} == {"moving statistics in training, taken for constants"}
+
+
+def test_the_backward_pass_of_training_in_inference(monkeypatch):
+    monkeypatch.setattr(batch_norm, "inference_backward", batch_norm.backward)
+    found = findings(training=False)
+    assert [(row.layer, row.tensor) for row in found] == [("bn6", "dx"), ("bn3", "dx")]
+    assert all("the backward pass of training" in row.mistake for row in found)
+
+
+def epsilon_outside(x, gamma, beta, axes, epsilon):
+    """A wrong forward pass; the hand-written backward pass that belongs to it is wrong, too."""
+    x, gamma, beta = map(tf.convert_to_tensor, (x, gamma, beta))
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    variance = tf.reduce_mean((x - mean) ** 2, axes, keepdims=True)
+    r = 1 / (tf.sqrt(variance) + epsilon)
+    return gamma * (x - mean) * r + beta, batch_norm.Cache(x, mean, r, gamma, variance)
+
+
+def test_epsilon_outside_the_root_in_both_passes_is_a_wrong_forward(monkeypatch):
+    monkeypatch.setattr(batch_norm, "forward", epsilon_outside)
+    found = findings()
+    assert [tuple(row) for row in found[:2]] == [
+        ("bn6", "y", "NumPy", "epsilon is outside the root"),
+        ("bn3", "y", "NumPy", "epsilon is outside the root"),
+    ]
+    assert all("forward values are wrong" in row.mistake for row in found[2:])
+    assert {row.layer for row in found} == {"bn6", "bn3"}
+
+
+def test_a_wrong_automatic_gradient_is_named_as_such(monkeypatch):
+    @tf.custom_gradient
+    def twice(x):
+        return tf.nn.elu(x), lambda dy: 2 * dy * (tf.minimum(tf.nn.elu(x), 0) + 1)
+
+    monkeypatch.setattr(elu, "forward", lambda x: (twice(x), tf.nn.elu(x)))
+    found = findings()
+    assert {(kind(row.layer), row.alone) for row in found} == {("elu", "automatic")}
+    assert {row.mistake for row in found} == {
+        "for x > 0 the slope is 2, not 1 and for x <= 0 the slope is 2 exp(x), not exp(x)"
+    }
+
+
+def test_a_gradient_that_automatic_differentiation_does_not_see_is_zero(monkeypatch):
+    right = conv2d.forward
+    monkeypatch.setattr(conv2d, "forward", lambda x, w: right(x, tf.stop_gradient(w)))
+    found = findings()
+    assert {(kind(row.layer), row.tensor, row.alone) for row in found} == {
+        ("conv", "w", "automatic")
+    }
+    assert {row.mistake for row in found} == {"it is zero"}
+
+
+def test_a_mistake_without_a_name_is_located_all_the_same(monkeypatch):
+    change(conv2d, 0, lambda dx, dy, cache: tf.sin(dx))(monkeypatch)
+    found = findings()
+    assert {(kind(row.layer), row.tensor) for row in found} == {("conv", "dx")}
+    assert {row.mistake for row in found} == {UNKNOWN}
+
+
+def test_a_step_that_only_the_compiler_gets_wrong(monkeypatch):
+    replace(elu=lambda dy, y: elu.backward(dy, y) * (1 if tf.executing_eagerly() else 1.001))(
+        monkeypatch
+    )
+    found = findings()
+    assert {row.alone for row in found} == {"compiled step"}
+    assert found[0].layer == "conv9"
+
+
+def test_what_is_the_same_in_several_layers_is_joined():
+    rows = [Finding(f"elu{n}", "dx", "by hand", "a") for n in range(4, 0, -1)]
+    rows += [Finding("pool6", "dx", "by hand", "a"), Finding("elu1", "dx", "by hand", "b")]
+    assert [(name, row.mistake) for name, row in joined(rows)] == [
+        ("elu4 ... elu1 (4 layers)", "a"),
+        ("pool6", "a"),
+        ("elu1", "b"),
+    ]
+    assert diagnosis.joined([]) == []

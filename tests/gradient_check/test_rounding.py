@@ -1,0 +1,56 @@
+"""The rounding of the precisions that train: in units, near one, and not of float64."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers import config
+
+from bnstudy.gradient_check import opinions, rounding
+from bnstudy.manual import elu
+from bnstudy.model import all_cnn
+
+
+def measure(**changes):
+    setting = opinions.make_setting(config(**changes), np.random.default_rng(0), True)
+    return {row.layer: row for row in rounding.measure(setting)}
+
+
+@pytest.mark.parametrize("gradients", ["manual", "autodiff", "as_posted"])
+def test_each_layer_rounds_by_a_few_units(gradients):
+    rows = measure(training__gradients=gradients)
+    assert list(rows)[:2] == ["logits", "elu9"]
+    assert all(row.usual for row in rows.values())
+    for precision in rounding.UNITS:
+        assert 0.1 < rows["elu1"].alone[precision] < 1
+        assert 0.3 < rows["conv4"].alone[precision] <= rounding.LIMITS[precision]
+        assert 1 < rows["conv1"].step[precision] < 100
+    assert rows["pool3"].alone == {"float32": 0, "bfloat16": 0}  # a division by 4 is exact
+    assert rows["pool3"].step == {}
+
+
+@pytest.mark.parametrize("kind", ["none", "keras"])
+def test_other_networks(kind):
+    rows = measure(model__batch_norm=kind, bn__axes="activation")
+    assert all(row.usual for row in rows.values())
+    assert ("bn3" in rows) == (kind == "keras")
+
+
+def test_a_sloppy_layer_is_marked(monkeypatch):
+    def backward(dy, y):
+        dx = elu.backward(dy, y)
+        return dx if dx.dtype == tf.float64 else dx * tf.cast(1 + 2.0**-6, dx.dtype)
+
+    monkeypatch.setattr(all_cnn, "RIGHT", all_cnn.RIGHT._replace(elu=backward))
+    rows = measure()
+    assert {name for name, row in rows.items() if not row.usual} == {
+        f"elu{n}" for n in range(1, 10)
+    }
+    assert rows["elu1"].alone["bfloat16"] == pytest.approx(4, rel=0.2)
+    assert rows["elu1"].alone["float32"] == pytest.approx(2**18, rel=1e-3)
+
+
+def test_the_units_are_half_the_distance_from_1_to_the_next_number():
+    for precision, unit in rounding.UNITS.items():
+        dtype = tf.as_dtype(precision)
+        assert tf.cast(1 + 2 * unit, dtype) > tf.cast(1, dtype)
+        assert tf.cast(1 + 0.99 * unit, dtype) == tf.cast(1, dtype)
