@@ -77,6 +77,14 @@ def test_what_has_a_wrong_shape_is_nan_in_the_table_and_null_in_json(monkeypatch
     json.dumps(found, allow_nan=False)
 
 
+def test_a_gradient_that_is_not_finite_is_null_in_json(monkeypatch):
+    MISTAKES["not finite"][0](monkeypatch)
+    certificate = network.certify(config(), directions=1)
+    found = table.as_json(certificate, diagnosis.diagnose(certificate), [])
+    json.dumps(found, allow_nan=False)
+    assert found["derivatives"][-2]["difference_of_the_compiled_step"] is None
+
+
 def test_a_wrong_forward_value_is_counted(right):
     wrong = right._replace(forward=[right.forward[0]._replace(difference=0.5), *right.forward[1:]])
     text = show(wrong)

@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     if options.file is not None:
         from bnstudy.gradient_check.layer import check_file
 
-        return check_file(options.file, options)
+        code: int = check_file(options.file, options)
+        return code
     overrides = {"model.width": WIDTH, **dict(map(parse_set, options.set))}
     case = options.case or (None if options.config else "c")
     config = load_config(case, options.preset, options.config, overrides)

@@ -188,8 +188,8 @@ def convolution(x: np.ndarray, w: np.ndarray, dy: np.ndarray) -> Iterator[Mistak
 def _kernel_gradient(
     x: np.ndarray, w: np.ndarray, dy: np.ndarray, shift: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
-    flat = dy.reshape(-1, dy.shape[-1])
-    seen = windows(x, *w.shape[:2], shift)
+    (rows, columns), flat = w.shape[:2], dy.reshape(-1, dy.shape[-1])
+    seen = windows(x, rows, columns, shift)
     return np.stack([z.reshape(len(flat), -1).T @ flat for z in seen]).reshape(w.shape)
 
 

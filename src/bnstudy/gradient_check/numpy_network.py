@@ -41,8 +41,8 @@ def windows(
 
 def convolve(x: np.ndarray, w: np.ndarray, shift: tuple[int, int] = (0, 0)) -> np.ndarray:
     """Convolve [N, H, W, C] with [A, B, C, O], stride 1, zeros around."""
-    offsets = w.reshape(-1, *w.shape[2:])
-    seen = windows(x, *w.shape[:2], shift)
+    rows, columns, *channels = w.shape
+    offsets, seen = w.reshape(-1, *channels), windows(x, rows, columns, shift)
     return np.sum([window @ matrix for window, matrix in zip(seen, offsets, strict=True)], axis=0)
 
 

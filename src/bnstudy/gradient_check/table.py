@@ -148,11 +148,11 @@ def _derivative(row: Derivative) -> dict[str, Any]:
         },
         "difference": _number(row.difference),
         "difference_of_the_layer_alone": _number(row.local.difference),
-        "difference_of_the_compiled_step": row.compiled,
+        "difference_of_the_compiled_step": _number(row.compiled),
         "passed": row.passed,
         "alone": row.alone,
     }
 
 
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
