@@ -110,8 +110,8 @@ def test_epsilon_outside_the_root_in_both_passes_is_a_wrong_forward(monkeypatch)
     monkeypatch.setattr(batch_norm, "forward", epsilon_outside)
     found = findings()
     assert [tuple(row) for row in found[:2]] == [
-        ("bn6", "y", "NumPy", "epsilon is outside the root"),
-        ("bn3", "y", "NumPy", "epsilon is outside the root"),
+        ("bn6", "y", None, "epsilon is outside the root"),
+        ("bn3", "y", None, "epsilon is outside the root"),
     ]
     assert all("forward values are wrong" in row.mistake for row in found[2:])
     assert {row.layer for row in found} == {"bn6", "bn3"}

@@ -17,7 +17,7 @@ class Finding(NamedTuple):
 
     layer: str
     tensor: str  # "y" for the forward values
-    alone: str | None  # the opinion that differs from the others
+    alone: str | None  # the opinion that differs while the others agree
     mistake: str
 
 
@@ -70,7 +70,7 @@ def _name_forward(certificate: Certificate, row: ForwardValue) -> Finding:
         )
         named = (name for name, wrong in candidates if mistakes.explains(wrong, y, right))
         mistake = next(named, UNKNOWN)
-    return Finding(row.layer, "y", "NumPy", mistake)
+    return Finding(row.layer, "y", None, mistake)
 
 
 def _name_derivative(certificate: Certificate, row: Derivative, wrong_forward: bool) -> Finding:

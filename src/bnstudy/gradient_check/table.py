@@ -88,7 +88,10 @@ def _rounding_cell(row: Rounding) -> str:
 def _findings(findings: list[Finding]) -> Iterator[str]:
     if not findings:
         return
-    yield "what is wrong, in the order of the backward pass:"
+    first = findings[0]
+    alone = f"; {first.alone} is alone" if first.alone else ""
+    place = f"{first.layer}, {first.tensor}{alone}"
+    yield f"first wrong, in the order of the backward pass: {place}"
     for layers, finding in joined(findings):
         yield f"  {layers}, {finding.tensor}: {finding.mistake}"
     yield ""
