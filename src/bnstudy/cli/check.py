@@ -17,7 +17,7 @@ examples:
   bnstudy check                                       case c: every gradient is right
   bnstudy check --set training.gradients=as_posted    the author's: three are wrong
   bnstudy check --case b --set bn.placement=after_conv --inference
-  bnstudy check --set model.width=1                   full width: a minute or two
+  bnstudy check --set model.width=1                   full width: up to three minutes
 """
 WIDTH = 0.25
 
