@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any
 from bnstudy.backend.startup import watch_for_forks
 
 __version__ = "0.1.0"
-__all__ = ["Config", "Interrupted", "RunLog", "UserError", "load_config", "load_log", "run"]
+__all__ = [
+    "Config",
+    "Interrupted",
+    "RunLog",
+    "UserError",
+    "check_layer",
+    "load_config",
+    "load_log",
+    "run",
+]
 
 if TYPE_CHECKING:
     from bnstudy.config.load import load_config
     from bnstudy.config.schema import Config
     from bnstudy.errors import UserError
+    from bnstudy.gradient_check.layer import check_layer
     from bnstudy.interrupts import Interrupted
     from bnstudy.run_folder.log import RunLog, load_log
     from bnstudy.runner import run
@@ -29,6 +39,7 @@ _HOMES = {
     "Interrupted": "interrupts",
     "RunLog": "run_folder.log",
     "UserError": "errors",
+    "check_layer": "gradient_check.layer",
     "load_config": "config.load",
     "load_log": "run_folder.log",
     "run": "runner",

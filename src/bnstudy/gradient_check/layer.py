@@ -1,0 +1,182 @@
+"""Check a backward pass of your own: any pair of functions of NumPy or TensorFlow.
+
+    forward(x, ...)  ->  (y, cache)         backward(dy, cache)       ->  the gradients
+    forward(x, ...)  ->  y                  backward(dy, x, ...)      ->  the gradients
+
+The gradients come in the order of forward's arguments; a bare array will do for one.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bnstudy.errors import UserError
+from bnstudy.gradient_check import layer_gradients, layer_hints, layer_refusals, normalization
+from bnstudy.gradient_check import layer_oracles as oracles
+from bnstudy.gradient_check.layer_call import Layer, to_numpy
+from bnstudy.gradient_check.layer_file import check_file, template
+from bnstudy.gradient_check.layer_inputs import find_inputs
+from bnstudy.gradient_check.layer_report import FAIL, LayerResult
+from bnstudy.gradient_check.layer_row import Given, make_row
+
+__all__ = ["LayerResult", "check_file", "check_layer", "template"]
+
+GO_ON = " (insist=True, on the command line --insist, goes on)"
+
+
+def check_layer(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    inputs: Any = None,
+    *,
+    dy: Any = None,
+    seed: int = 0,
+    insist: bool = False,
+    hints_only: bool | str = False,
+) -> LayerResult:
+    """Compare the gradients of backward with central differences and the complex step.
+
+    Args:
+        forward: returns (y, cache), or y alone.
+        backward: is called as backward(dy, cache), or backward(dy, *arguments) if there is no
+            cache; returns one gradient for each argument, or for each array of real numbers.
+        inputs: a tuple of forward's arguments, one array, or a function of a random generator that
+            returns them. Without it, shapes are tried for an x alone.
+        dy: upstream gradient; random unless given.
+        seed: of the inputs, dy, the directions and the elements that are compared.
+        insist: go on where a check says little: float32, a uniform dy, two images a batch.
+        hints_only: name the term to think about and its equation, not the mistake; the name of a
+            template for hints about that layer.
+
+    Returns:
+        The result; print it, or look at `passed` and `rows`.
+
+    Raises:
+        UserError: the functions fail, or the set-up says nothing about the gradients.
+
+    """
+    start, random = time.monotonic(), np.random.default_rng(seed)
+    layer = find_inputs(forward, backward, inputs, random)
+    y, cache = layer.run()
+    layer_refusals.impossible(layer, y)
+    value = to_numpy(y)
+    upstream = _upstream(dy, value, random)
+    norm = normalization.find(layer, value)
+    notes = _refuse(layer, value, upstream, norm, insist)
+    single = any(a.dtype != np.float64 for a in (value, *_arrays(layer)))
+    precision = oracles.SINGLE if single else oracles.DOUBLE
+    opinions = {
+        i: oracles.opinion(
+            layer, i, to_numpy(layer.arguments[i]), upstream, value, precision, random
+        )
+        for i in layer.checked
+    }
+    returned = _collect(layer, upstream, y, cache, opinions)
+    given = Given(layer, norm, upstream, value, precision, opinions, insist, random)
+    rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
+    problems = list(returned.problems)
+    if any(row.verdict == FAIL for row in rows) and (
+        order := _order_of_cache(layer, upstream, y, cache, opinions)
+    ):
+        rows, problems = [replace(row, mistake="") for row in rows], problems + order
+    if not problems:
+        problems += _second_call(layer, upstream, y, cache, returned)
+    if hints_only:
+        rows, problems = layer_hints.instead(rows, problems, hints_only)
+    left_out = [layer.names[i] for i, o in opinions.items() if o.complex_step is None]
+    notes += _left_out(left_out, layer)
+    return LayerResult(
+        tuple(rows),
+        tuple(problems),
+        tuple(notes),
+        precision.tolerance,
+        seed,
+        time.monotonic() - start,
+    )
+
+
+def _arrays(layer: Layer) -> list[np.ndarray]:
+    return [to_numpy(layer.arguments[i]) for i in layer.checked]
+
+
+def _upstream(dy: Any, y: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return dy, or a random one that has no small elements."""
+    if dy is None:
+        return np.asarray(
+            random.uniform(0.5, 1.5, y.shape) * random.choice([-1, 1], y.shape), y.dtype
+        )
+    given = to_numpy(dy)
+    if given.shape != y.shape:
+        raise UserError(f"dy has the shape {list(given.shape)}, but y has {list(y.shape)}")
+    return given.astype(y.dtype)
+
+
+def _refuse(
+    layer: Layer,
+    y: np.ndarray,
+    dy: np.ndarray,
+    norm: normalization.Normalization | None,
+    insist: bool,
+) -> list[str]:
+    """Refuse a set-up that says nothing; return what was insisted on."""
+    reasons = [
+        *layer_refusals.changed_arguments(layer),
+        *layer_refusals.not_deterministic(layer, y),
+        *layer_refusals.low_precision(layer, y),
+        *layer_refusals.degenerate(norm, dy),
+    ]
+    if reasons and not insist:
+        raise UserError(reasons[0] + GO_ON)
+    return [f"insisted, although {reason}" for reason in reasons]
+
+
+Opinions = dict[int, oracles.Opinion]
+
+
+def _collect(
+    layer: Layer, dy: np.ndarray, y: Any, cache: Any, opinions: Opinions
+) -> layer_gradients.Returned:
+    """Call backward; where it fails, look whether another order of the cache helps."""
+    try:
+        return layer_gradients.collect(layer, dy, y, cache)
+    except UserError as error:
+        for text in _order_of_cache(layer, dy, y, cache, opinions):
+            raise UserError(f"{error}; {text}") from error
+        raise
+
+
+def _order_of_cache(
+    layer: Layer, dy: np.ndarray, y: Any, cache: Any, opinions: Opinions
+) -> list[str]:
+    right = {i: (o.elements[~o.kinks], _best(o)[~o.kinks]) for i, o in opinions.items()}
+    text = layer_gradients.cache_order(layer, dy, y, cache, right)
+    return [text] if text else []
+
+
+def _best(opinion: oracles.Opinion) -> np.ndarray:
+    return opinion.values if opinion.complex_step is None else opinion.complex_step
+
+
+def _second_call(
+    layer: Layer, dy: np.ndarray, y: Any, cache: Any, returned: layer_gradients.Returned
+) -> list[str]:
+    """Say so where backward gives other gradients when it is called again with the same cache."""
+    first = {i: np.array(to_numpy(g)) for i, g in returned.gradients.items() if g is not None}
+    again = layer_gradients.collect(layer, dy, y, cache).gradients
+    for i, gradient in first.items():
+        if not np.array_equal(gradient, to_numpy(again[i]), equal_nan=True):
+            return ["backward gives other gradients when called again: it changes its cache or y"]
+    return []
+
+
+def _left_out(names: list[str], layer: Layer) -> list[str]:
+    numpy = [n for n in names if type(layer.arguments[layer.names.index(n)]) is np.ndarray]
+    if not numpy:
+        return []
+    return [
+        f"complex step left out for {', '.join(numpy)}: forward does not carry imaginary parts "
+        "(abs, var, norm, max and writes into real arrays drop them), so central differences decide"
+    ]

@@ -1,0 +1,143 @@
+"""Somebody's forward and backward, called as they are: NumPy or TensorFlow, cache or none."""
+
+import copy
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnstudy.errors import UserError, one_line
+
+NO_CACHE = object()  # forward returns y alone
+
+
+class Layer(NamedTuple):
+    """A pair of functions and the arguments of forward."""
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    names: tuple[str, ...]
+
+    @property
+    def checked(self) -> list[int]:
+        """Positions of the arguments that have a gradient: arrays of real numbers."""
+        return [
+            i for i, a in enumerate(self.arguments) if is_array(a) and to_numpy(a).dtype.kind == "f"
+        ]
+
+    def run(self, position: int | None = None, value: np.ndarray | None = None) -> tuple[Any, Any]:
+        """Call forward, with another value of one argument if given; return y and the cache."""
+        arguments = [_copy(a) for a in self.arguments]
+        if position is not None:
+            arguments[position] = like(value, self.arguments[position])
+        result = call("forward", self.forward, *arguments)
+        pair = isinstance(result, tuple) and len(result) == 2 and _is_output(result[0])
+        y, cache = result if pair else (result, NO_CACHE)
+        if not _is_output(y):
+            raise UserError(
+                f"forward returns {_describe(result)}; it must return y, an array, or (y, cache)"
+            )
+        return y, cache
+
+    def output(self, position: int | None = None, value: np.ndarray | None = None) -> np.ndarray:
+        """Return y alone, as a NumPy array."""
+        return to_numpy(self.run(position, value)[0])
+
+    def gradients(self, dy: Any, cache: Any) -> Any:
+        """Call backward."""
+        rest = [_copy(a) for a in self.arguments] if cache is NO_CACHE else [cache]
+        return call("backward", self.backward, dy, *rest)
+
+
+def argument_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """Return the names of forward's first arguments."""
+    named = [n.name for n in _parameters(forward) if n.kind is not n.VAR_POSITIONAL]
+    return tuple((named + [f"argument{i + 1}" for i in range(len(named), count)])[:count])
+
+
+def required(forward: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that have no default."""
+    return [
+        p.name
+        for p in _parameters(forward)
+        if p.default is p.empty and p.kind is not p.VAR_POSITIONAL
+    ]
+
+
+def numbers_of(layer: Layer) -> list[float]:
+    """Return the Python numbers that forward is given or has as defaults: epsilon."""
+    values = [*layer.arguments, *(p.default for p in _parameters(layer.forward))]
+    return [float(v) for v in values if isinstance(v, float | np.floating)]
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a function written in C
+        return []
+    return [p for p in parameters if p.kind not in kinds]
+
+
+def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a user's function; turn what it raises into one line with file and line."""
+    try:
+        return function(*arguments)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{place_of(error, function)}: {what} raised {shown(error)}") from error
+
+
+def shown(error: BaseException) -> str:
+    """Return the kind and the text of an exception."""
+    return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def place_of(error: BaseException, function: Callable[..., Any] | None, file: str = "") -> str:
+    """Return file and line of the last of the user's own lines that led to an error."""
+    file = file or getattr(getattr(function, "__code__", None), "co_filename", "")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == file] or frames[-1:]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else file
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether this is TensorFlow's; does not import it."""
+    return type(value).__module__.startswith("tensorflow") and hasattr(value, "numpy")
+
+
+def is_array(value: Any) -> bool:
+    """Whether this is an array, NumPy's or TensorFlow's."""
+    return isinstance(value, np.ndarray) or is_tensor(value)
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Return a NumPy array."""
+    return np.asarray(value.numpy() if is_tensor(value) else value)
+
+
+def like(value: Any, model: Any) -> Any:
+    """Return a value as the kind of array that model is."""
+    if is_tensor(model):
+        import tensorflow as tf
+
+        return tf.constant(value)
+    return np.array(value)
+
+
+def _copy(value: Any) -> Any:
+    return value if is_tensor(value) else copy.deepcopy(value)
+
+
+def _is_output(value: Any) -> bool:
+    return is_array(value) or isinstance(value, float | np.number)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "None" if value is None else f"a value of type {type(value).__name__}"

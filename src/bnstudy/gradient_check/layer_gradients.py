@@ -1,0 +1,118 @@
+"""Is what backward returns a list of gradients: how many, of which shapes, in which order?"""
+
+from itertools import permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnstudy.errors import UserError
+from bnstudy.gradient_check.layer_call import NO_CACHE, Layer, is_array, like, to_numpy
+
+MOST_ENTRIES = 5  # of a cache, to try in every order
+
+
+class Returned(NamedTuple):
+    """What backward returned."""
+
+    gradients: dict[int, Any]  # position of the argument -> gradient, as returned
+    problems: list[str]
+
+
+def collect(layer: Layer, dy: np.ndarray, y: Any, cache: Any) -> Returned:
+    """Call backward; assign its gradients to forward's arguments."""
+    upstream = like(dy, y) if is_array(y) else dy.item() if np.ndim(dy) == 0 else np.array(dy)
+    result = layer.gradients(upstream, cache)
+    problems = []
+    if isinstance(upstream, np.ndarray) and not np.array_equal(upstream, dy):
+        problems.append(
+            "backward changes dy in place, which breaks whoever else uses it (a skip connection); "
+            "start with dy = dy.copy()"
+        )
+    returned = _as_list(result)
+    checked, names = layer.checked, layer.names
+    expected = ", ".join(f"d{names[i]}" for i in checked)
+    if len(returned) == len(names):
+        return Returned({i: returned[i] for i in checked}, problems)
+    if len(returned) == len(checked):
+        return Returned(dict(zip(checked, returned, strict=True)), problems)
+    count = f"{len(returned)} gradient{'s' * (len(returned) != 1)}"
+    return Returned(
+        {}, [*problems, f"backward returns {count}; {len(checked)} are due: {expected}"]
+    )
+
+
+def _as_list(result: Any) -> list[Any]:
+    if isinstance(result, tuple | list):
+        return list(result)
+    if isinstance(result, dict):
+        raise UserError("backward returns a dict; it must return the gradients in forward's order")
+    return [result]
+
+
+def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
+    """Say in one line why this is no gradient of x; empty where it is one."""
+    if gradient is None:
+        return "it is None: not written yet, or not returned"
+    if not is_array(gradient) and not isinstance(gradient, int | float | np.number):
+        return f"it is of type {type(gradient).__name__}, not an array"
+    array = to_numpy(gradient)
+    if array.dtype.kind not in "fiu":
+        return f"it is {array.dtype}; a gradient is made of real numbers"
+    if array.shape == x.shape:
+        return ""
+    text = f"its shape is {list(array.shape)}, not {list(x.shape)}"
+    if array.size == x.size and [n for n in array.shape if n > 1] == [n for n in x.shape if n > 1]:
+        return f"{text}: only axes of length 1 differ (keepdims)"
+    if array.shape == x.shape[::-1]:
+        return f"{text}: transposed"
+    if x.ndim < len(y_shape):
+        text += _wrong_sum(array.shape, x.shape, y_shape)
+    return text
+
+
+def _wrong_sum(shape: tuple[int, ...], due: tuple[int, ...], y: tuple[int, ...]) -> str:
+    if shape == y:
+        return ": the sum is missing over the axes along which it was broadcast"
+    over = [axis for axis in range(len(y)) if shape == y[:axis] + y[axis + 1 :]]
+    right = tuple(range(len(y) - len(due)))
+    if over and y[len(right) :] == due:
+        return f": a sum over axis {over[0]}, where axis {', '.join(map(str, right))} is due"
+    return ""
+
+
+def cache_order(layer: Layer, dy: np.ndarray, y: Any, cache: Any, right: dict[int, Any]) -> str:
+    """Return the order of the cache in which backward is right; empty where there is none.
+
+    Args:
+        layer: the pair.
+        dy: upstream gradient.
+        y: as forward returned it.
+        cache: as forward returned it.
+        right: position -> (flat indices, the right gradient there).
+
+    Returns:
+        One line, or "".
+
+    """
+    if cache is NO_CACHE or type(cache) not in (tuple, list) or not 2 <= len(cache) <= MOST_ENTRIES:
+        return ""
+    for order in list(permutations(range(len(cache))))[1:]:
+        try:
+            shuffled = type(cache)(cache[i] for i in order)
+            gradients = collect(layer, dy, y, shuffled).gradients
+            if gradients and all(_same(gradients[i], layer.arguments[i], *right[i]) for i in right):
+                shown = ", ".join(map(str, order))
+                return (
+                    "backward unpacks the cache in another order than forward packs it: with "
+                    f"forward's entries in the order ({shown}) every gradient is right"
+                )
+        except (UserError, ValueError, TypeError):
+            continue
+    return ""
+
+
+def _same(gradient: Any, x: Any, elements: np.ndarray, right: np.ndarray) -> bool:
+    if gradient is None or to_numpy(gradient).shape != to_numpy(x).shape:
+        return False
+    values = to_numpy(gradient).reshape(-1)[elements]
+    return bool(np.linalg.norm(values - right) <= 1e-6 * np.linalg.norm(right))

@@ -1,0 +1,88 @@
+"""Hints for a student: which gradient, which term to think about; never the solution."""
+
+from dataclasses import replace
+
+from bnstudy.gradient_check.layer_report import FAIL, Row
+
+WHERE = "docs/backprop.md"
+
+# (template, gradient) -> what to think about, and the equations
+HINTS = {
+    ("batch_norm", "dbeta"): (
+        "beta is added to every element of its column: add up all paths",
+        "(14)",
+    ),
+    ("batch_norm", "dgamma"): ("what multiplies gamma in (13)? Add up all paths", "(15)"),
+    ("batch_norm", "dx"): (
+        "x reaches y on three paths: directly, through the mean, through the variance",
+        "(16) to (17)",
+    ),
+    ("conv2d", "dx"): ("which outputs does an input reach, and with which weight?", "(3)"),
+    ("conv2d", "dw"): ("a weight is used at every position of every image", "(2)"),
+    ("elu", "dx"): ("what is the slope on each side of 0, and can y tell it?", "(5)"),
+    ("average_pool", "dx"): ("each input lies in one window; how much does it count there?", "(7)"),
+    ("softmax_cross_entropy", "dlogits"): (
+        "take the slopes of log-sum-exp and of the label's own logit, and mind the 1/N",
+        "(24)",
+    ),
+    ("dense", "dx"): ("x enters every column of y, each with one column of w", "(3), one pixel"),
+    ("dense", "dw"): ("w is used once for every example: add up", "(2), one pixel"),
+    ("dense", "db"): ("b is added to every example: add up all paths", "(14)"),
+}
+
+# Words of a mistake's name -> the place to look at
+TERMS = (
+    ("both paths", "the mean and the variance depend on x, too", "(17a) and (17b)"),
+    ("path through the variance", "one of the three paths is missing: the later one", "(17a)"),
+    ("path through the mean", "one of the three paths is missing: the earlier one", "(17b)"),
+    ("x-hat term", "look at the path through the variance, at its factors", "(17a)"),
+    ("mean term", "look at the path through the mean, at its factors", "(17b)"),
+    ("direct term", "look at the direct path", "(17c)"),
+    ("gamma is forgotten", "what lies between y and x_hat?", "(16)"),
+    ("divided by m", "look at every 1/m", "(17d) and (17e)"),
+    ("division by m", "look at every 1/m", "(17d) and (17e)"),
+    ("standard deviation", "is r the standard deviation, or one over it?", "(12)"),
+    ("epsilon", "where does the forward pass add epsilon?", "(12)"),
+    ("mean instead of", "add up all paths, or average over them?", ""),
+    ("constant factor", "the form is right, a constant is not", ""),
+    ("the sign", "the form is right, the sign is not", ""),
+    ("turned by", "which way round does the kernel meet an output?", ""),
+    ("transposed", "write the shapes beside the product", ""),
+    ("labels are not", "where do the labels enter?", ""),
+    ("dy is passed on", "the layer's own slope is due", ""),
+    ("dy is not", "how does the cost depend on y? The chain rule has one more factor", ""),
+)
+
+
+def instead(
+    rows: list[Row], problems: list[str], template: bool | str
+) -> tuple[list[Row], list[str]]:
+    """Put hints in the place of the mistakes' names.
+
+    Args:
+        rows: with names of mistakes.
+        problems: of the call as a whole; a wrong order of the cache is only hinted at.
+        template: its name; True for general hints.
+
+    Returns:
+        The rows and the problems, as a student should see them.
+
+    """
+    hinted = [replace(r, mistake=_hint(r, template)) if r.verdict == FAIL else r for r in rows]
+    shown = [
+        "think about the order in which backward unpacks the cache" if "unpacks" in text else text
+        for text in problems
+    ]
+    return hinted, shown
+
+
+def _hint(row: Row, template: bool | str) -> str:
+    if "is None" in row.mistake:
+        told = ""
+    elif row.elements == 0:  # a wrong shape or None: no secret
+        told = row.mistake.partition("; its numbers")[0]
+    else:
+        told = next((f"{text} {e}".strip() for word, text, e in TERMS if word in row.mistake), "")
+    text, equation = HINTS.get((str(template), row.gradient), ("add up all paths", "Notation"))
+    begun = "not written yet: " if "is None" in row.mistake else ""
+    return f"{begun}{told or text}; see {equation} in {WHERE}"

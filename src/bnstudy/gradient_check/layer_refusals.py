@@ -1,0 +1,98 @@
+"""Set-ups in which a check says nothing, or something false; each with its reason."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bnstudy.errors import UserError
+from bnstudy.gradient_check.layer_call import Layer, is_array, is_tensor, to_numpy
+from bnstudy.gradient_check.normalization import Normalization
+
+
+def impossible(layer: Layer, y: Any) -> None:
+    """Refuse what no insisting helps with.
+
+    Raises:
+        UserError: no argument of real numbers, an output that is not real, or values not finite.
+
+    """
+    arrays = [
+        (n, to_numpy(a)) for n, a in zip(layer.names, layer.arguments, strict=True) if is_array(a)
+    ]
+    if not arrays:
+        raise UserError("inputs: none is an array, so there is no gradient to check")
+    name, x = arrays[0]
+    if x.dtype.kind in "iub":
+        raise UserError(
+            f"inputs: {name} is {x.dtype}: an integer has no gradient; give {name}.astype(float)"
+        )
+    if not layer.checked:
+        raise UserError(f"inputs: {name} is {x.dtype}; real numbers are needed: float64")
+    for name, value in arrays:
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise UserError(f"inputs: {name} has values that are not finite")
+    if to_numpy(y).dtype.kind != "f":
+        raise UserError(f"forward's y is {to_numpy(y).dtype}; real numbers are needed: float64")
+    if not np.isfinite(to_numpy(y)).all():
+        raise UserError("forward's y has values that are not finite, so it has no derivative there")
+
+
+def changed_arguments(layer: Layer) -> Iterator[str]:
+    """Yield a reason where forward writes into its arguments."""
+    given = [np.array(a) if isinstance(a, np.ndarray) else a for a in layer.arguments]
+    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in given]
+    layer.forward(*given)
+    for name, old, new in zip(layer.names, before, given, strict=True):
+        if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f"):
+            yield (
+                f"forward changes its argument {name}, so the next layer and the backward pass see "
+                f"another one; start with {name} = {name}.copy()"
+            )
+
+
+def not_deterministic(layer: Layer, y: np.ndarray) -> Iterator[str]:
+    """Yield a reason where two calls of forward differ."""
+    if not np.array_equal(y, layer.output()):
+        yield (
+            "two calls of forward differ (dropout?), so differences of its outputs are noise; fix "
+            "its random numbers or give the mask as an argument"
+        )
+
+
+def low_precision(layer: Layer, y: np.ndarray) -> Iterator[str]:
+    """Yield a reason where rounding hides errors."""
+    for position in layer.checked:
+        dtype = to_numpy(layer.arguments[position]).dtype
+        if dtype != np.float64:
+            name = layer.names[position]
+            cast = (
+                f"tf.cast({name}, tf.float64)"
+                if is_tensor(layer.arguments[position])
+                else (f"{name}.astype(np.float64)")
+            )
+            yield f"{name} is {dtype}: its rounding hides errors of 1 %; give {cast}"
+            return
+    if y.dtype != np.float64:
+        yield (
+            f"forward's y is {y.dtype} although its arguments are float64: the rounding hides "
+            "errors of 1 %; keep float64 inside"
+        )
+
+
+def degenerate(norm: Normalization | None, dy: np.ndarray) -> Iterator[str]:
+    """Yield reasons for which a normalization shows nothing."""
+    if norm is None:
+        return
+    if norm.m <= 2:
+        yield (
+            f"forward normalizes over {norm.m} value{'s' * (norm.m > 1)} (axes {list(norm.axes)} "
+            "of x), which gives +-1 whatever x is: dx is 0 but for rounding; give 4 or more"
+        )
+    upstream = norm.gamma * dy * np.ones(norm.x.shape)
+    spread = np.ptp(upstream, axis=norm.axes).max()
+    if spread <= 1e-12 * np.abs(upstream).max():
+        yield (
+            f"dy is uniform under a normalization over axes {list(norm.axes)}: dx is 0 whatever "
+            "the code; give a random dy"
+        )

@@ -1,0 +1,145 @@
+"""One gradient against the numeric opinions: a row of the table."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bnstudy.gradient_check import layer_gradients, mistakes_layer
+from bnstudy.gradient_check import layer_oracles as oracles
+from bnstudy.gradient_check.layer_call import Layer, to_numpy
+from bnstudy.gradient_check.layer_candidates import Case
+from bnstudy.gradient_check.layer_report import EXACT, FAIL, NO_VERDICT, PASS, Row
+from bnstudy.gradient_check.normalization import Normalization
+
+ZERO = 1e-8  # of a derivative, relative to the size of dy and y: below it is 0 but for rounding
+
+
+class Given(NamedTuple):
+    """What all rows need."""
+
+    layer: Layer
+    norm: Normalization | None
+    dy: np.ndarray
+    y: np.ndarray
+    precision: oracles.Precision
+    opinions: dict[int, oracles.Opinion]
+    insist: bool
+    random: np.random.Generator
+
+
+def make_row(given: Given, position: int, gradient: Any) -> Row:
+    """Compare one gradient."""
+    x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
+    label = f"d{given.layer.names[position]}"
+    kinks = int(opinion.kinks.sum())
+    if problem := layer_gradients.wrong_kind(gradient, x, given.y.shape):
+        problem += _still_right(gradient, x, opinion, problem)
+        shape = to_numpy(gradient).shape if gradient is not None else x.shape
+        return Row(label, shape, 0, kinks, None, None, None, "-", None, FAIL, problem)
+    values = to_numpy(gradient).astype(np.float64)
+    smooth = ~opinion.kinks
+    elements = opinion.elements[smooth]
+    at, central = values.reshape(-1)[elements], opinion.values[smooth]
+    exact = None if opinion.complex_step is None else opinion.complex_step[smooth]
+    right = central if exact is None else exact
+    difference = relative(at, right)
+    swept = oracles.sweep(
+        given.layer, position, values, opinion.elements[~smooth], given.dy, given.y, x, given.random
+    )
+    allowed = given.precision.tolerance if exact is None else EXACT
+    zero = _zero(given, x)
+    if np.abs(right).max(initial=0) <= zero and np.abs(at).max(initial=0) <= zero:
+        difference, wrong = 0.0, False
+    else:
+        wrong = not difference <= allowed or _directions_fail(
+            given, swept, difference, len(opinion.elements) == x.size
+        )
+    verdict, text = (FAIL, "") if wrong else (PASS, "")
+    if wrong:
+        text = _name(given, position, values, elements, right)
+    elif reason := _says_nothing(given, x, opinion, right):
+        verdict, text = (PASS if given.insist else NO_VERDICT), reason
+    if verdict != FAIL and kinks and (problem := _shared_at_kinks(given, position, values)):
+        verdict, text = FAIL, problem
+    return Row(
+        label, x.shape, len(elements), kinks, difference, swept.difference, swept.order,
+        swept.why_none, None if exact is None else relative(at, exact), verdict, text,
+    )  # fmt: skip
+
+
+def relative(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the norm of a - b over that of b; of a itself where b is 0."""
+    difference = float(np.linalg.norm(a - b))
+    return difference / (float(np.linalg.norm(b)) or 1.0) if difference else 0.0
+
+
+def _directions_fail(
+    given: Given, swept: oracles.Sweep, difference: float, everything: bool
+) -> bool:
+    """Whether the elements that were not compared one by one are wrong."""
+    if everything:
+        return False
+    kinks = swept.why_none == "kinks"  # crossed by some element, even at the smallest step
+    limit = max(1e-3 if kinks else 0, 10 * given.precision.tolerance, 10 * difference)
+    return not swept.difference <= limit
+
+
+def _zero(given: Given, x: np.ndarray) -> float:
+    """Return the size below which a derivative is 0 but for rounding."""
+    scale = float(np.abs(given.dy * given.y).sum()) / oracles.size_of(x) / np.sqrt(x.size)
+    return scale * max(ZERO, np.finfo(given.y.dtype).eps / given.precision.step)
+
+
+def _says_nothing(given: Given, x: np.ndarray, opinion: oracles.Opinion, right: np.ndarray) -> str:
+    """Return the reason for which no verdict is possible."""
+    if opinion.kinks.sum() > len(opinion.kinks) / 2:
+        return (
+            f"{opinion.kinks.sum()} of {len(opinion.kinks)} elements are at a kink, where there is "
+            "no derivative; give inputs without ties and zeros"
+        )
+    if np.abs(right).max(initial=0) <= _zero(given, x):
+        return "the right gradient is 0, so that a wrong one shows little; give other inputs"
+    return ""
+
+
+def _name(
+    given: Given, position: int, values: np.ndarray, elements: np.ndarray, right: np.ndarray
+) -> str:
+    if np.abs(right).max(initial=0) <= _zero(given, values):
+        return "the right gradient is 0, this one is not"
+    others = {}
+    for i, opinion in given.opinions.items():
+        shape = to_numpy(given.layer.arguments[i]).shape
+        if i != position and len(opinion.elements) == np.prod(shape) and not opinion.kinks.any():
+            others[given.layer.names[i]] = opinion.values.reshape(shape)
+    return mistakes_layer.name(
+        Case(given.layer, position, given.norm, given.dy, given.y, values, elements, right, others)
+    )
+
+
+def _still_right(gradient: Any, x: np.ndarray, opinion: oracles.Opinion, problem: str) -> str:
+    """Say so where only the shape of the gradient is wrong."""
+    if "keepdims" not in problem and "transposed" not in problem:
+        return ""
+    array = to_numpy(gradient)
+    turned = array.reshape(x.shape) if "keepdims" in problem else array.T
+    right = relative(turned.reshape(-1)[opinion.elements], opinion.values) < 1e-6
+    return "; its numbers are right" if right else ""
+
+
+def _shared_at_kinks(given: Given, position: int, values: np.ndarray) -> str:
+    """Compare the derivative when all elements at a kink move together, which ties do smoothly."""
+    x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
+    together = np.zeros_like(x)
+    together.flat[opinion.elements[opinion.kinks]] = 1
+    step = given.precision.step * oracles.size_of(x)
+    up, down = oracles.difference_y(given.layer, position, x, step * together, given.dy, given.y)
+    right, own = (up + down) / 2 / step, float(np.sum(values * together))
+    if abs(up - down) > given.precision.jump * abs(up + down):
+        return ""  # a kink in this direction, too
+    if abs(own - right) <= 1e-3 * max(abs(right), abs(own)):
+        return ""
+    return (
+        f"at the {opinion.kinks.sum()} ties its sum is {own:.4g}, and {right:.4g} is due: tied "
+        "elements share one dy, they do not each get the whole of it"
+    )

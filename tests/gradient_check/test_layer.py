@@ -1,0 +1,227 @@
+"""The check of somebody's own layer: right ones in NumPy and TensorFlow, and refused set-ups."""
+
+import layer_helpers as layers
+import numpy as np
+import pytest
+
+import bnstudy
+from bnstudy import UserError
+
+NORMS = {
+    "batch norm": (0, 0, (6, 4), (4,)),
+    "batch norm per channel": ((0, 1, 2), (0, 1, 2), (3, 4, 2, 3), (3,)),
+    "batch norm per activation": (0, 0, (5, 3, 2), (3, 2)),
+    "layer norm": (1, 0, (4, 6), (6,)),
+}
+RIGHT = {
+    "dense": (layers.dense_forward, layers.dense_backward, layers.dense_inputs()),
+    "convolution": (layers.conv_forward, layers.conv_backward, layers.conv_inputs()),
+    "relu": (layers.relu_forward, layers.relu_backward, None),
+    "elu": (layers.elu_forward, layers.elu_backward, None),
+    "max-pool": (layers.pool_forward, layers.pool_backward, layers.random(3, 5, 4)),
+    "cross-entropy": (layers.cost_forward, layers.cost_backward, layers.cost_inputs()),
+    **{
+        name: (*layers.norm(axes, sums), layers.norm_inputs(shape, parameters))
+        for name, (axes, sums, shape, parameters) in NORMS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_layer_passes(name):
+    result = bnstudy.check_layer(*RIGHT[name])
+    print(result)
+    assert result.passed, str(result)
+    assert result.exit_code == 0
+    assert all(row.difference < 1e-9 for row in result.rows)
+    # Without a kink, a right gradient converges with order 2, or differences are exact at once.
+    for row in result.rows:
+        assert row.order is None or abs(row.order - 2) < 0.1 or name in ("relu", "elu", "max-pool")
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_an_error_of_a_millionth_is_noticed_where_the_complex_step_applies(name):
+    forward, backward, inputs = RIGHT[name]
+    factor = 1 + (1e-5 if name == "convolution" else 1e-8)
+
+    def wrong(dy, cache):
+        gradients = backward(dy, cache)
+        return (
+            tuple(g * factor for g in gradients)
+            if isinstance(gradients, tuple)
+            else gradients * factor
+        )
+
+    result = bnstudy.check_layer(forward, wrong, inputs)
+    assert all(row.verdict == "FAIL" for row in result.rows)
+
+
+def test_tensorflow_layers_pass_and_fail():
+    import tensorflow as tf
+
+    def forward(x, gamma, beta):
+        mean, variance = tf.nn.moments(x, 0)
+        x_hat = (x - mean) * tf.math.rsqrt(variance + 1e-3)
+        return gamma * x_hat + beta, (x_hat, tf.math.rsqrt(variance + 1e-3), gamma)
+
+    def backward(dy, cache):
+        x_hat, r, gamma = cache
+        d = gamma * dy
+        dx = r * (d - tf.reduce_mean(d, 0) - x_hat * tf.reduce_mean(d * x_hat, 0))
+        return dx, tf.reduce_sum(dy * x_hat, 0), tf.reduce_sum(dy, 0)
+
+    def forgetful(dy, cache):
+        x_hat, r, gamma = cache
+        return r * (gamma * dy - x_hat * tf.reduce_mean(gamma * dy * x_hat, 0)), *backward(
+            dy, cache
+        )[1:]
+
+    inputs = [tf.constant(a) for a in layers.norm_inputs()]
+    result = bnstudy.check_layer(forward, backward, tuple(inputs))
+    assert result.passed, str(result)
+    assert result.rows[0].complex_step is None
+    assert not result.notes  # the complex step is NumPy's: nothing to tell
+    assert result.rows[0].order == pytest.approx(2, abs=0.1)
+    text = str(bnstudy.check_layer(forward, forgetful, tuple(inputs)))
+    assert "dx: the mean term is missing (the path through the mean)" in text
+
+
+def test_a_tensorflow_layer_without_a_cache_and_with_numpy_inputs():
+    import tensorflow as tf
+
+    result = bnstudy.check_layer(
+        lambda x: tf.nn.elu(x), lambda dy, x: dy * tf.where(x > 0, tf.ones_like(x), tf.exp(x))
+    )
+    assert result.passed, str(result)
+
+
+def test_a_uniform_dy_under_a_normalization_is_refused():
+    pair, inputs = (layers.batch_norm_forward, layers.batch_norm_backward), layers.norm_inputs()
+    with pytest.raises(UserError, match=r"dy is uniform under a normalization over axes \[0\]"):
+        bnstudy.check_layer(*pair, inputs, dy=np.ones((6, 4)))
+    insisted = bnstudy.check_layer(*pair, inputs, dy=np.ones((6, 4)), insist=True)
+    assert insisted.passed
+    assert "insisted, although dy is uniform" in str(insisted)
+
+
+def test_a_gradient_that_is_zero_gets_no_verdict_unless_insisted():
+    def forward(x, b):  # batch norm takes a bias out again
+        return layers.batch_norm_forward(x + b, np.ones(4), np.zeros(4))
+
+    def backward(dy, cache):
+        dx = layers.batch_norm_backward(dy, cache)[0]
+        return dx, dx.sum(0)
+
+    inputs = layers.norm_inputs()[:2]
+    result = bnstudy.check_layer(forward, backward, inputs)
+    assert [row.verdict for row in result.rows] == ["pass", "no verdict"]
+    assert result.exit_code == 2
+    assert "db: the right gradient is 0" in str(result)
+    assert bnstudy.check_layer(forward, backward, inputs, insist=True).passed
+    wrong = bnstudy.check_layer(forward, lambda dy, c: (backward(dy, c)[0], dy.sum(0)), inputs)
+    assert "db: the right gradient is 0, this one is not" in str(wrong)
+
+
+def test_float32_is_refused_and_checked_coarsely_on_insisting():
+    x = layers.random(5, 7).astype(np.float32)
+    forward, backward = np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2)
+    with pytest.raises(UserError, match=r"x is float32.*x.astype\(np.float64\)"):
+        bnstudy.check_layer(lambda x: forward(x), backward, x)
+    assert bnstudy.check_layer(lambda x: forward(x), backward, x, insist=True).passed
+    wrong = bnstudy.check_layer(lambda x: forward(x), lambda dy, x: dy, x, insist=True)
+    assert wrong.exit_code == 1
+
+
+def test_kinks_are_counted_and_stepped_around():
+    x = layers.random(5, 7)
+    x[0, :3] = 0
+    x[1, 0] = 3e-6  # closer than the first step
+    result = bnstudy.check_layer(layers.relu_forward, layers.relu_backward, x)
+    assert result.passed, str(result)
+    assert (result.rows[0].kinks, result.rows[0].elements) == (3, 32)
+
+
+def test_no_verdict_where_most_elements_are_kinks():
+    x = np.zeros((4, 3))
+    x[0] = 1, 2, 3
+    result = bnstudy.check_layer(layers.relu_forward, layers.relu_backward, x)
+    assert result.exit_code == 2
+    assert "9 of 12 elements are at a kink" in str(result)
+    assert bnstudy.check_layer(layers.relu_forward, layers.relu_backward, x, insist=True).passed
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda x: np.abs(x) * x,
+        lambda x: x * x.var(0),
+        lambda x: x / np.linalg.norm(x),
+        lambda x: x.real**2,
+    ],
+)
+def test_the_complex_step_is_left_out_where_imaginary_parts_are_dropped(forward):
+    """A wrong opinion that agrees with nothing must not fail a right gradient."""
+    x = layers.random(4, 3)
+
+    def backward(dy, x):
+        h, columns = 1e-6, np.eye(x.size).reshape(x.size, *x.shape)
+        slopes = [np.sum(dy * (forward(x + h * e) - forward(x - h * e))) / (2 * h) for e in columns]
+        return np.reshape(slopes, x.shape)
+
+    result = bnstudy.check_layer(forward, backward, x)
+    assert result.passed, str(result)
+    assert result.rows[0].complex_step is None
+    assert "complex step left out for x" in str(result)
+
+
+def test_of_a_large_argument_the_elements_not_compared_are_seen_by_the_directions():
+    def backward(dy, cache):
+        dx, dw, db = layers.dense_backward(dy, cache)
+        wrong = dw.copy()
+        wrong[-1, -1] *= 1.5
+        return dx, wrong, db
+
+    inputs = (layers.random(4, 60), layers.random(60, 20), layers.random(20))
+    failed = [
+        bnstudy.check_layer(layers.dense_forward, backward, inputs, seed=seed).rows[1].verdict
+        for seed in range(3)
+    ]
+    assert failed == ["FAIL"] * 3
+    assert bnstudy.check_layer(layers.dense_forward, layers.dense_backward, inputs).passed
+
+
+def test_a_backward_that_changes_its_cache_is_told():
+    def backward(dy, cache):
+        x, w = cache
+        dx = dy @ w.T
+        w *= 2
+        return dx, x.T @ dy, dy.sum(0)
+
+    text = str(bnstudy.check_layer(layers.dense_forward, backward, layers.dense_inputs()))
+    assert "backward gives other gradients when called again" in text
+
+
+def test_an_error_in_backward_is_one_line_and_the_order_of_the_cache_is_tried():
+    def backward(dy, cache):
+        w, x = cache
+        return dy @ w.T, x.T @ dy, dy.sum(0)
+
+    with pytest.raises(
+        UserError, match=r"test_layer.py, line \d+: backward raised ValueError"
+    ) as raised:
+        bnstudy.check_layer(layers.dense_forward, backward, layers.dense_inputs())
+    assert "order (1, 0) every gradient is right" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_dy_must_have_the_shape_of_y():
+    with pytest.raises(UserError, match=r"dy has the shape \[2\], but y has \[5, 7\]"):
+        bnstudy.check_layer(layers.relu_forward, layers.relu_backward, dy=np.ones(2))
+
+
+def test_the_same_seed_gives_the_same_table():
+    first, again, other = (
+        bnstudy.check_layer(layers.elu_forward, layers.elu_backward, seed=seed).rows
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other

@@ -1,0 +1,206 @@
+"""Mistakes that students make in a backward pass, and what the check says of each."""
+
+import layer_helpers as layers
+import numpy as np
+import pytest
+
+import bnstudy
+from bnstudy.gradient_check import mistakes_layer
+
+
+def without_the_variance(dy, cache):
+    x_hat, r, gamma = cache
+    d = gamma * dy
+    return r * (d - d.mean(0)), (dy * x_hat).sum(0), dy.sum(0)
+
+
+def bessel_once(dy, cache):
+    x_hat, r, gamma = cache
+    d, n = gamma * dy, len(dy)
+    dvariance = (d * x_hat).sum(0) * -0.5 * r**2
+    return (
+        r * (d - d.mean(0)) + dvariance * 2 * x_hat / r / (n - 1),
+        (dy * x_hat).sum(0),
+        dy.sum(0),
+    )
+
+
+def dgamma_averaged(dy, cache):
+    dx, dgamma, dbeta = layers.batch_norm_backward(dy, cache)
+    return dx, dgamma / len(dy), dbeta
+
+
+def keepdims_in_the_parameters(dy, cache):
+    dx, dgamma, dbeta = layers.batch_norm_backward(dy, cache)
+    return dx, dgamma[None], dbeta[None]
+
+
+def keepdims_missing_inside(dy, cache):
+    """Layer norm with a mean without its axis: it broadcasts along the wrong one."""
+    x_hat, r, gamma = cache
+    d = gamma * dy
+    dx = r * (d - d.mean(1) - x_hat * (d * x_hat).mean(1))
+    return dx, (dy * x_hat).sum(0), dy.sum(0)
+
+
+def gradients_in_another_order(dy, cache):
+    dx, dgamma, dbeta = layers.batch_norm_backward(dy, cache)
+    return dx, dbeta, dgamma
+
+
+def cache_unpacked_in_another_order(dy, cache):
+    r, x_hat, gamma = cache
+    return layers.batch_norm_backward(dy, (x_hat, r, gamma))
+
+
+def two_of_three(dy, cache):
+    return layers.batch_norm_backward(dy, cache)[:2]
+
+
+def inverted_mask(dy, x):
+    return dy * (x <= 0)
+
+
+def mask_of_dy(dy, x):
+    return dy * (dy > 0)
+
+
+def changes_dy(dy, x):
+    dy[x <= 0] = 0
+    return dy
+
+
+def every_tie(dy, pairs):
+    largest = pairs.max(-1, keepdims=True)
+    return ((pairs == largest) * dy[..., None]).reshape(*dy.shape[:-1], -1)
+
+
+def weight_not_transposed(dy, cache):
+    x, w = cache
+    return dy @ w, x.T @ dy, dy.sum(0)
+
+
+def sum_over_the_wrong_axis(dy, cache):
+    x, w = cache
+    return dy @ w.T, x.T @ dy, dy.sum(1)
+
+
+def transposed_product(dy, cache):
+    x, w = cache
+    return dy @ w.T, dy.T @ x, dy.sum(0)
+
+
+def labels_not_subtracted(dcost, cache):
+    p, _ = cache
+    return dcost * p / len(p)
+
+
+def not_divided(dcost, cache):
+    return layers.cost_backward(dcost, cache) * len(cache[0])
+
+
+def kernel_turned(dy, cache):
+    dx, dw = layers.conv_backward(dy, cache)
+    return dx, dw[::-1, ::-1]
+
+
+BATCH_NORM = (layers.batch_norm_forward, layers.norm_inputs())
+LAYER_NORM = (layers.norm(1, 0)[0], layers.norm_inputs((4, 4)))
+RELU = (layers.relu_forward, layers.random(5, 7))
+TIES = (
+    layers.pool_forward,
+    np.array([[1.0, 1.0, 2.0, 5.0, -1.0, 0.5], [0.1, 2.0, 3.0, 1.0, 0, 4]]),
+)
+DENSE = (layers.dense_forward, layers.dense_inputs())
+SQUARE = (layers.dense_forward, (layers.random(5, 4), layers.random(4, 4), layers.random(4)))
+COST = (layers.cost_forward, layers.cost_inputs())
+CONV = (layers.conv_forward, layers.conv_inputs())
+
+# (wrong backward, layer, what the answer must contain)
+STUDENTS = [
+    (without_the_variance, BATCH_NORM, "x-hat term is missing (the path through the variance)"),
+    (bessel_once, BATCH_NORM, "dx: the x-hat term has the factor 1.2 (m / (m - 1)"),
+    (dgamma_averaged, BATCH_NORM, "dgamma: a mean instead of the sum"),
+    (keepdims_in_the_parameters, BATCH_NORM, "dgamma: its shape is [1, 4], not [4]: only axes"),
+    (keepdims_missing_inside, LAYER_NORM, "dx: each mean loses its axis"),
+    (gradients_in_another_order, BATCH_NORM, "dgamma: this is dbeta: the order must be that"),
+    (cache_unpacked_in_another_order, BATCH_NORM, "backward unpacks the cache in another order"),
+    (two_of_three, BATCH_NORM, "backward returns 2 gradients; 3 are due: dx, dgamma, dbeta"),
+    (inverted_mask, RELU, "dx: the mask is inverted"),
+    (mask_of_dy, RELU, "dx: the mask is applied to dy's sign, not to x's"),
+    (changes_dy, RELU, "backward changes dy in place"),
+    (every_tie, TIES, "tied elements share one dy"),
+    (weight_not_transposed, SQUARE, "dx: w is not transposed: dy w instead of dy w^T"),
+    (sum_over_the_wrong_axis, DENSE, "a sum over axis 1, where axis 0 is due"),
+    (transposed_product, DENSE, "dw: its shape is [3, 4], not [4, 3]: transposed"),
+    (labels_not_subtracted, COST, "dlogits: the labels are not subtracted"),
+    (not_divided, COST, "dlogits: not divided by N"),
+    (kernel_turned, CONV, "dw: turned by 180 degrees (axes 0 and 1)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("backward", "layer", "says"), STUDENTS, ids=lambda v: getattr(v, "__name__", None)
+)
+def test_the_mistake_of_a_student_is_named(backward, layer, says):
+    forward, inputs = layer
+    result = bnstudy.check_layer(forward, backward, inputs)
+    print(result)
+    assert not result.passed
+    assert result.exit_code == 1
+    assert says in str(result)
+
+
+def test_only_the_wrong_gradient_fails():
+    forward, inputs = BATCH_NORM
+    result = bnstudy.check_layer(forward, dgamma_averaged, inputs)
+    assert [row.verdict for row in result.rows] == ["pass", "FAIL", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (-1, "the sign (a factor of -1)"),
+        (3, "a constant factor of 3: the length of axis 1 of w: a sum where a mean is due?"),
+        (1 / 5, "a constant factor of 0.2: 1/5, the length of axis 0 of x: a mean where a sum"),
+        (0.3, "a constant factor of 0.3"),
+        (0, "it is 0 everywhere"),
+    ],
+)
+def test_a_constant_factor_is_named_with_its_value(factor, says):
+    def backward(dy, cache):
+        dx, dw, db = layers.dense_backward(dy, cache)
+        return dx, dw * factor, db
+
+    assert f"dw: {says}" in str(bnstudy.check_layer(layers.dense_forward, backward, DENSE[1]))
+
+
+def test_a_gradient_wrong_in_places_is_located():
+    def ends(dy, x):
+        dx = layers.elu_backward(dy, x)
+        dx[:, [0, -1]] *= 0.5
+        return dx
+
+    def one_side(dy, x):
+        return dy * np.where(x > 0, 1 + x, np.exp(x))
+
+    forward = layers.elu_forward
+    x = layers.random(5, 7)
+    text = str(bnstudy.check_layer(lambda x: np.tanh(x), lambda dy, x: ends(dy, x), x))
+    assert "dx: " in text
+    text = str(bnstudy.check_layer(forward, ends, x))
+    assert "wrong at 10 of 35 elements, the first at [0, 0] (only at the ends of axis 1)" in text
+    assert "where x > 0; right at the others" in str(bnstudy.check_layer(forward, one_side, x))
+
+
+def test_a_wrong_slope_of_the_elu_is_named():
+    x = layers.random(5, 7)
+    text = str(bnstudy.check_layer(layers.elu_forward, lambda dy, x: dy, x))
+    assert "slope" in text
+
+
+def test_what_is_not_known_is_said_to_be_unknown():
+    wrong = bnstudy.check_layer(
+        lambda x: np.tanh(x), lambda dy, x: dy * np.cos(x), layers.random(5, 7)
+    )
+    assert mistakes_layer.UNKNOWN in str(wrong)
