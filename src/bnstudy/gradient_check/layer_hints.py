@@ -77,12 +77,12 @@ def instead(
 
 
 def _hint(row: Row, template: bool | str) -> str:
-    if "is None" in row.mistake:
-        told = ""
-    elif row.elements == 0:  # a wrong shape or None: no secret
-        told = row.mistake.partition("; its numbers")[0]
-    else:
-        told = next((f"{text} {e}".strip() for word, text, e in TERMS if word in row.mistake), "")
     text, equation = HINTS.get((str(template), row.gradient), ("add up all paths", "Notation"))
-    begun = "not written yet: " if "is None" in row.mistake else ""
-    return f"{begun}{told or text}; see {equation} in {WHERE}"
+    if "is None" in row.mistake:
+        text = f"not written yet: {text}"
+    elif row.elements == 0:  # a wrong shape is no secret
+        text = row.mistake.partition("; its numbers")[0]
+    else:
+        told = [(hint, where or equation) for word, hint, where in TERMS if word in row.mistake]
+        text, equation = (told or [(text, equation)])[0]
+    return f"{text}; see {equation} in {WHERE}"

@@ -1,0 +1,123 @@
+"""Mistakes in the check of somebody's own layer that a test must notice."""
+
+TESTS = "tests/gradient_check/"
+LAYER = TESTS + "test_layer.py::"
+ORACLES = TESTS + "test_layer_oracles.py::"
+NAMES = TESTS + "test_mistakes_layer.py::"
+REFUSALS = TESTS + "test_layer_refusals.py::"
+FILES = TESTS + "test_layer_file.py::"
+
+MUTATIONS = [
+    (
+        "pass every gradient",
+        "gradient_check/layer_row.py",
+        "wrong = not difference <= allowed or",
+        "wrong = False and",
+        NAMES + "test_the_mistake_of_a_student_is_named",
+    ),
+    (
+        "allow with the complex step what central differences allow",
+        "gradient_check/layer_row.py",
+        "allowed = given.precision.tolerance if exact is None else EXACT",
+        "allowed = given.precision.tolerance",
+        LAYER + "test_an_error_of_a_millionth_is_noticed_where_the_complex_step_applies",
+    ),
+    (
+        "believe a complex step that disagrees with central differences",
+        "gradient_check/layer_oracles.py",
+        "return values if distance <= AGREE * np.linalg.norm(central[smooth]) else None",
+        "return values",
+        ORACLES + "test_the_complex_step_is_left_out_where_it_is_wrong",
+    ),
+    (
+        "count no kinks",
+        "gradient_check/layer_oracles.py",
+        "kinks[i] = abs(closer[0] - closer[1]) > 0.15 * jumps[i]",
+        "kinks[i] = False",
+        LAYER + "test_kinks_are_counted_and_stepped_around",
+    ),
+    (
+        "take a sharp curve for a kink",
+        "gradient_check/layer_oracles.py",
+        "> 0.15 * jumps[i]",
+        "> 0.01 * jumps[i]",
+        ORACLES + "test_a_sharp_curve_is_no_kink",
+    ),
+    (
+        "do not look at the elements that were not compared",
+        "gradient_check/layer_row.py",
+        "    if everything:\n",
+        "    if True:\n",
+        LAYER + "test_of_a_large_argument_the_elements_not_compared_are_seen_by_the_directions",
+    ),
+    (
+        "give a verdict where the right gradient is 0",
+        "gradient_check/layer_row.py",
+        'return "the right gradient is 0, so that a wrong one shows little; give other inputs"',
+        'return ""',
+        LAYER + "test_a_gradient_that_is_zero_gets_no_verdict_unless_insisted",
+    ),
+    (
+        "give a verdict where most elements are kinks",
+        "gradient_check/layer_row.py",
+        "if opinion.kinks.sum() > len(opinion.kinks) / 2:",
+        "if False:",
+        LAYER + "test_no_verdict_where_most_elements_are_kinks",
+    ),
+    (
+        "do not look at ties",
+        "gradient_check/layer_row.py",
+        "if verdict != FAIL and kinks and",
+        "if False and kinks and",
+        NAMES + "test_the_mistake_of_a_student_is_named",
+    ),
+    (
+        "accept two values in a group",
+        "gradient_check/layer_refusals.py",
+        "if norm.m <= 2:",
+        "if norm.m <= 1:",
+        REFUSALS + "test_the_reason_is_given_in_one_line",
+    ),
+    (
+        "compare dy without its groups",
+        "gradient_check/layer_refusals.py",
+        "np.ptp(upstream, axis=norm.axes).max()",
+        "np.ptp(upstream)",
+        REFUSALS + "test_dy_that_differs_between_channels_alone_is_uniform_in_every_group",
+    ),
+    (
+        "let the state of one call leak into the next",
+        "gradient_check/layer_call.py",
+        "return value if is_tensor(value) else copy.deepcopy(value)",
+        "return value",
+        TESTS + "test_layer_call.py::test_arguments_are_copies_so_that_state_does_not_leak",
+    ),
+    (
+        "take a right gradient in a wrong shape for right when the cache is reordered",
+        "gradient_check/layer_gradients.py",
+        "if gradient is None or to_numpy(gradient).shape != to_numpy(x).shape:",
+        "if gradient is None:",
+        TESTS + "test_layer_gradients.py::test_the_order_of_the_cache_is_found_only_where_it_helps",
+    ),
+    (
+        "name a mistake although there is a template",
+        "gradient_check/layer_file.py",
+        'hints_only=getattr(module, "TEMPLATE", False)',
+        "hints_only=False",
+        FILES + "test_a_wrong_template_is_answered_with_a_hint_not_the_solution",
+    ),
+    (
+        "let a file's SystemExit end the program",
+        "gradient_check/layer_file.py",
+        "except (Exception, SystemExit) as error:",
+        "except Exception as error:",
+        FILES + "test_an_error_in_a_file_is_one_line_with_file_and_line",
+    ),
+    (
+        "take the average of the slopes of all steps for the order",
+        "gradient_check/layer_oracles.py",
+        "errors > 100 * noise / steps",
+        "errors >= 0",
+        ORACLES + "test_a_right_gradient_converges_with_order_2_and_a_wrong_one_not_at_all",
+    ),
+]

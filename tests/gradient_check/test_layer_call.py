@@ -1,0 +1,99 @@
+"""Somebody's functions are called as they are written."""
+
+import layer_helpers as layers
+import numpy as np
+import pytest
+
+from bnstudy import UserError
+from bnstudy.gradient_check import layer_call
+from bnstudy.gradient_check.layer_call import NO_CACHE, Layer
+
+
+def make(forward, *arguments, backward=None):
+    return Layer(forward, backward, arguments, layer_call.argument_names(forward, len(arguments)))
+
+
+def test_y_alone_means_that_backward_is_given_the_arguments():
+    x = layers.random(2, 3)
+    layer = make(lambda x, k: k * x, x, 3, backward=lambda dy, x, k: (dy * k, x))
+    y, cache = layer.run()
+    assert cache is NO_CACHE
+    dx, again = layer.gradients(np.ones((2, 3)), cache)
+    np.testing.assert_array_equal(dx, 3 * np.ones((2, 3)))
+    np.testing.assert_array_equal(again, x)
+    np.testing.assert_array_equal(y, 3 * x)
+
+
+def test_a_pair_is_y_and_the_cache_and_one_number_is_a_y_too():
+    x = layers.random(2, 3)
+    assert make(lambda x: (x, None), x).run()[1] is None
+    assert make(lambda x: (x.sum(), "cache"), x).run()[1] == "cache"
+    assert make(lambda x: x.sum(), x).run()[1] is NO_CACHE
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ((1, 2, 3), "a tuple of 3"),
+        (None, "None"),
+        ([1.0, 2.0], "a list of 2"),
+        ("y", "a value of type str"),
+    ],
+)
+def test_what_forward_must_return_is_said(result, says):
+    with pytest.raises(UserError, match=f"forward returns {says}.*it must return y"):
+        make(lambda x: result, layers.random(2)).run()
+
+
+def test_one_argument_is_replaced_and_the_others_stay():
+    layer = make(lambda x, w: x + w, layers.random(3), np.zeros(3))
+    np.testing.assert_array_equal(layer.output(1, np.ones(3)), layers.random(3) + 1)
+    np.testing.assert_array_equal(layer.output(), layers.random(3))
+
+
+def test_arguments_are_copies_so_that_state_does_not_leak():
+    def forward(x, state):
+        state["calls"] += 1
+        x += 1
+        return x * state["calls"]
+
+    layer = make(forward, layers.random(3), {"calls": 0})
+    np.testing.assert_array_equal(layer.output(), layer.output())
+    assert layer.arguments[1] == {"calls": 0}
+
+
+def test_gradients_are_due_for_arrays_of_real_numbers_alone():
+    arguments = (layers.random(3), np.arange(3), 0.5, "same", np.ones(2, np.float32), None)
+    assert make(lambda *a: a[0], *arguments).checked == [0, 4]
+
+
+def test_names_come_from_the_signature():
+    assert layer_call.argument_names(lambda x, gamma=1, *more: x, 4) == (
+        "x", "gamma", "argument3", "argument4",
+    )  # fmt: skip
+    assert layer_call.required(lambda x, w, eps=1e-5: x) == ["x", "w"]
+    assert layer_call.argument_names(np.tanh, 1) in (("x",), ("argument1",))
+
+
+def test_an_epsilon_is_found_among_arguments_and_defaults():
+    layer = make(lambda x, eps, other=1e-4: x, layers.random(3), 1e-3)
+    assert layer_call.numbers_of(layer) == [1e-3, 1e-4]
+
+
+def test_an_error_deep_in_a_library_names_the_users_line():
+    def fails(x):
+        return np.linalg.inv(x)
+
+    line = fails.__code__.co_firstlineno + 1
+    with pytest.raises(UserError, match=rf"test_layer_call.py, line {line}: forward raised LinAlg"):
+        layer_call.call("forward", fails, np.ones((2, 3)))
+
+
+def test_tensors_are_given_as_tensors():
+    import tensorflow as tf
+
+    seen = []
+    layer = make(lambda x: seen.append(x) or x * 2, tf.constant([1.0, 2.0], tf.float64))
+    assert layer.output(0, np.array([3.0, 4.0])).tolist() == [6, 8]
+    assert all(layer_call.is_tensor(x) for x in seen)
+    assert not layer_call.is_tensor(np.ones(2))
