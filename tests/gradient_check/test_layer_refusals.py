@@ -87,3 +87,16 @@ def test_random_numbers_that_are_fixed_are_deterministic():
         return x * mask * 2, mask
 
     assert bnstudy.check_layer(forward, lambda dy, mask: dy * mask * 2, X).passed
+
+
+def test_the_arguments_of_the_caller_stay_as_they_are():
+    def forward(x, state):
+        state["calls"] += 1
+        x *= 2
+        return x * 1.0
+
+    x, state = X.copy(), {"calls": 0}
+    with pytest.raises(UserError, match="forward changes its argument x"):
+        bnstudy.check_layer(forward, same, (x, state))
+    np.testing.assert_array_equal(x, X)
+    assert state == {"calls": 0}

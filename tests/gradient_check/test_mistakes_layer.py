@@ -104,6 +104,28 @@ def kernel_turned(dy, cache):
     return dx, dw[::-1, ::-1]
 
 
+def unbiased_forward(x, gamma, beta):
+    r = 1 / np.sqrt(x.var(0, ddof=1) + 1e-5)
+    x_hat = (x - x.mean(0)) * r
+    return gamma * x_hat + beta, (x_hat, r, gamma)
+
+
+def softmax_forward(z):
+    e = np.exp(z - z.max(1, keepdims=True))
+    return e / e.sum(1, keepdims=True)
+
+
+def diagonal_alone(dy, z):
+    y = softmax_forward(z)
+    return dy * y * (1 - y)
+
+
+def path_through_the_mean_forgotten_and_a_sum(dy, cache):
+    x_hat, r, gamma = cache
+    d = gamma * dy
+    return r * (d - x_hat * (d * x_hat).sum(0)), (dy * x_hat).sum(0), dy.sum(0)
+
+
 BATCH_NORM = (layers.batch_norm_forward, layers.norm_inputs())
 LAYER_NORM = (layers.norm(1, 0)[0], layers.norm_inputs((4, 4)))
 RELU = (layers.relu_forward, layers.random(5, 7))
@@ -135,6 +157,18 @@ STUDENTS = [
     (transposed_product, DENSE, "dw: its shape is [3, 4], not [4, 3]: transposed"),
     (labels_not_subtracted, COST, "dlogits: the labels are not subtracted"),
     (not_divided, COST, "dlogits: not divided by N"),
+    (
+        layers.batch_norm_backward,
+        (unbiased_forward, layers.norm_inputs()),
+        "dx: the x-hat term has the factor 0.833333 ((m - 1) / m: divided by m where m - 1 is due",
+    ),
+    (
+        path_through_the_mean_forgotten_and_a_sum,
+        BATCH_NORM,
+        "the mean term has the factor 0 (it is missing), not 1; the x-hat term has the factor 6 (m",
+    ),
+    (diagonal_alone, (softmax_forward, layers.random(5, 7)), "dz: only the path to an element"),
+    (lambda dy, x: dy * (1 - x**2), (lambda x: np.tanh(x), layers.random(5, 7)), "x in place of y"),
     (kernel_turned, CONV, "dw: turned by 180 degrees (axes 0 and 1)"),
 ]  # fmt: skip
 

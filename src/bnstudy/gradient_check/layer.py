@@ -19,7 +19,7 @@ from bnstudy.gradient_check import layer_oracles as oracles
 from bnstudy.gradient_check.layer_call import Layer, to_numpy
 from bnstudy.gradient_check.layer_file import check_file, template
 from bnstudy.gradient_check.layer_inputs import find_inputs
-from bnstudy.gradient_check.layer_report import FAIL, LayerResult
+from bnstudy.gradient_check.layer_report import FAIL, LayerResult, Row
 from bnstudy.gradient_check.layer_row import Given, make_row
 
 __all__ = ["LayerResult", "check_file", "check_layer", "template"]
@@ -74,28 +74,32 @@ def check_layer(
         )
         for i in layer.checked
     }
-    returned = _collect(layer, upstream, y, cache, opinions)
     given = Given(layer, norm, upstream, value, precision, opinions, insist, random)
+    rows, problems = _compare(given, y, cache)
+    if hints_only:
+        rows, problems = layer_hints.instead(rows, problems, hints_only)
+    notes += _left_out(
+        [layer.names[i] for i, o in opinions.items() if o.complex_step is None], layer
+    )
+    seconds = time.monotonic() - start
+    return LayerResult(
+        tuple(rows), tuple(problems), tuple(notes), precision.tolerance, seed, seconds
+    )
+
+
+def _compare(given: Given, y: Any, cache: Any) -> tuple[list[Row], list[str]]:
+    """Return a row for each gradient, and what else is wrong with backward."""
+    layer, dy, opinions = given.layer, given.dy, given.opinions
+    returned = _collect(layer, dy, y, cache, opinions)
     rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
     problems = list(returned.problems)
     if any(row.verdict == FAIL for row in rows) and (
-        order := _order_of_cache(layer, upstream, y, cache, opinions)
+        order := _order_of_cache(layer, dy, y, cache, opinions)
     ):
         rows, problems = [replace(row, mistake="") for row in rows], problems + order
     if not problems:
-        problems += _second_call(layer, upstream, y, cache, returned)
-    if hints_only:
-        rows, problems = layer_hints.instead(rows, problems, hints_only)
-    left_out = [layer.names[i] for i, o in opinions.items() if o.complex_step is None]
-    notes += _left_out(left_out, layer)
-    return LayerResult(
-        tuple(rows),
-        tuple(problems),
-        tuple(notes),
-        precision.tolerance,
-        seed,
-        time.monotonic() - start,
-    )
+        problems += _second_call(layer, dy, y, cache, returned)
+    return rows, problems
 
 
 def _arrays(layer: Layer) -> list[np.ndarray]:

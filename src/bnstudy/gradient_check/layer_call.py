@@ -28,9 +28,13 @@ class Layer(NamedTuple):
             i for i, a in enumerate(self.arguments) if is_array(a) and to_numpy(a).dtype.kind == "f"
         ]
 
+    def copies(self) -> list[Any]:
+        """Return the arguments for one call, which may change them."""
+        return [a if is_tensor(a) else copy.deepcopy(a) for a in self.arguments]
+
     def run(self, position: int | None = None, value: np.ndarray | None = None) -> tuple[Any, Any]:
         """Call forward, with another value of one argument if given; return y and the cache."""
-        arguments = [_copy(a) for a in self.arguments]
+        arguments = self.copies()
         if position is not None:
             arguments[position] = like(value, self.arguments[position])
         result = call("forward", self.forward, *arguments)
@@ -48,7 +52,7 @@ class Layer(NamedTuple):
 
     def gradients(self, dy: Any, cache: Any) -> Any:
         """Call backward."""
-        rest = [_copy(a) for a in self.arguments] if cache is NO_CACHE else [cache]
+        rest = self.copies() if cache is NO_CACHE else [cache]
         return call("backward", self.backward, dy, *rest)
 
 
@@ -127,10 +131,6 @@ def like(value: Any, model: Any) -> Any:
 
         return tf.constant(value)
     return np.array(value)
-
-
-def _copy(value: Any) -> Any:
-    return value if is_tensor(value) else copy.deepcopy(value)
 
 
 def _is_output(value: Any) -> bool:

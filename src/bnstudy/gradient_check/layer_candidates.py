@@ -49,7 +49,9 @@ def candidates(case: Case) -> Iterator[tuple[str, np.ndarray]]:
 def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     if case.norm is None:
         return
-    x, gamma, axes, epsilon, gamma_name, beta_name = case.norm
+    x, gamma, axes, epsilon, gamma_name, beta_name, less = case.norm
+    if less:  # the dictionary has the biased variance
+        return
     own = case.layer.names[case.position]
     tensor = {gamma_name: "gamma", beta_name: "beta"}.get(own, "dx")
     for where, text, candidate in mistakes.batch_norm(
@@ -64,7 +66,7 @@ def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
 def _without_keepdims(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
     """Yield dx with means that have lost their axis, where they still broadcast: a square x."""
     (axis,), x_hat, dx_hat = norm.axes, norm.x_hat, norm.gamma * case.dy
-    r = 1 / np.sqrt(norm.x.var(axis, keepdims=True) + norm.epsilon)
+    r = norm.r
     a, b = (np.expand_dims(z.mean(axis), axis) for z in (dx_hat, dx_hat * x_hat))
     lost_a, lost_b = a.squeeze(axis), b.squeeze(axis)
     if np.broadcast_shapes(a.shape, lost_a.shape) != a.shape and len(set(case.x.shape)) == 1:
@@ -103,6 +105,21 @@ def _elementwise(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     yield "the slope is multiplied with twice", right**2 / np.where(dy, dy, 1)
     yield "y in place of the slope", dy * case.y
     yield "the mask is applied to dy's sign, not to x's", dy * (dy > 0)
+    yield from _activation(case.x, dy, case.y)
+
+
+def _activation(x: np.ndarray, dy: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield mistakes of tanh, the sigmoid and the softmax."""
+    e = np.exp(x - x.max(-1, keepdims=True))
+    if mistakes.distance(np.tanh(x), y) < 1e-12:
+        yield "x in place of y: the slope of tanh is 1 - y^2", dy * (1 - x**2)
+        yield "the square is missing: the slope of tanh is 1 - y^2", dy * (1 - y)
+    elif mistakes.distance(1 / (1 + np.exp(-x)), y) < 1e-12:
+        yield "x in place of y: the slope of the sigmoid is y (1 - y)", dy * x * (1 - x)
+        yield "the factor y is missing: the slope of the sigmoid is y (1 - y)", dy * (1 - y)
+        yield "the sigmoid is applied to y again", dy / (1 + np.exp(-y)) / (1 + np.exp(y))
+    elif mistakes.distance(e / e.sum(-1, keepdims=True), y) < 1e-12:
+        yield "the sum over the outputs is missing: dx = y (dy - sum(dy y))", dy * y
 
 
 def _product(case: Case) -> Iterator[tuple[str, np.ndarray]]:

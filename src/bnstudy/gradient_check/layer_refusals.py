@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import Layer, is_array, is_tensor, to_numpy
+from bnstudy.gradient_check.layer_call import Layer, call, is_array, is_tensor, to_numpy
 from bnstudy.gradient_check.normalization import Normalization
 
 
@@ -40,11 +40,12 @@ def impossible(layer: Layer, y: Any) -> None:
 
 def changed_arguments(layer: Layer) -> Iterator[str]:
     """Yield a reason where forward writes into its arguments."""
-    given = [np.array(a) if isinstance(a, np.ndarray) else a for a in layer.arguments]
-    before = [np.array(a) if isinstance(a, np.ndarray) else None for a in given]
-    layer.forward(*given)
-    for name, old, new in zip(layer.names, before, given, strict=True):
-        if old is not None and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f"):
+    given = layer.copies()
+    call("forward", layer.forward, *given)
+    for name, old, new in zip(layer.names, layer.arguments, given, strict=True):
+        if isinstance(old, np.ndarray) and not np.array_equal(
+            old, new, equal_nan=old.dtype.kind == "f"
+        ):
             yield (
                 f"forward changes its argument {name}, so the next layer and the backward pass see "
                 f"another one; start with {name} = {name}.copy()"

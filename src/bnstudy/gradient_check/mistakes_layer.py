@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bnstudy.gradient_check import layer_oracles as oracles
 from bnstudy.gradient_check import mistakes
 from bnstudy.gradient_check.layer_call import to_numpy
 from bnstudy.gradient_check.layer_candidates import Case, candidates
@@ -24,7 +25,7 @@ def name(case: Case) -> str:
     ]
     if found:
         return min(found, key=lambda pair: pair[0])[1]
-    for guess in (_terms_of_norm, _factor, _elu, _where):
+    for guess in (_terms_of_norm, _factor, _elu, _own_path_alone, _where):
         if text := guess(case):
             return text
     return UNKNOWN
@@ -37,21 +38,20 @@ def _terms_of_norm(case: Case) -> str | None:
     axes, m, x_hat = case.norm.axes, case.norm.m, case.norm.x_hat
     if case.layer.names[case.position] in (case.norm.gamma_name, case.norm.beta_name):
         return None
-    variance = case.norm.x.var(axes, keepdims=True)
     dx_hat = case.norm.gamma * case.dy
     terms = {
         "direct": dx_hat,
         "mean": -dx_hat.mean(axes, keepdims=True) * np.ones_like(x_hat),
-        "x-hat": -x_hat * (dx_hat * x_hat).mean(axes, keepdims=True),
+        "x-hat": -x_hat * (dx_hat * x_hat).sum(axes, keepdims=True) / (m - case.norm.less),
     }
     table = np.stack([t.ravel() for t in terms.values()], 1)
     for power in (1, 0, 2, 3, -1):
-        wrong = (case.wrong * np.sqrt(variance + case.norm.epsilon) ** power).ravel()
+        wrong = (case.wrong / case.norm.r**power).ravel()
         c = np.linalg.lstsq(table, wrong, rcond=None)[0]
         if mistakes.distance(table @ c, wrong) > mistakes.SAME:
             continue
         off = [
-            f"the {term} term has the factor {value:.6g}{_meaning(value, m)}, not 1"
+            f"the {term} term has the factor {round(value, 9) + 0.0:.6g}{_meaning(value, m)}, not 1"
             for term, value in zip(terms, c, strict=True)
             if abs(value - 1) > mistakes.SAME
         ]
@@ -114,6 +114,22 @@ def _elu(case: Case) -> str | None:
     if mistakes.distance(np.where(x > 0, x, np.expm1(np.minimum(x, 0))), case.y) > 1e-12:
         return None
     return mistakes.elu_slope(x, case.dy, case.wrong)
+
+
+def _own_path_alone(case: Case) -> str | None:
+    """Compare with the diagonal of the Jacobian: each output as a function of its own input."""
+    x = case.x
+    if case.y.shape != x.shape or len(case.elements) != x.size:
+        return None
+    step, own = oracles.DOUBLE.step * oracles.size_of(x), np.empty(x.size)
+    for i in range(x.size):
+        change = np.zeros_like(x)
+        change.flat[i] = step
+        up, down = (case.layer.output(case.position, x + sign * change) for sign in (1, -1))
+        own[i] = (up.flat[i] - down.flat[i]) / (2 * step)
+    if mistakes.distance(own.reshape(x.shape) * case.dy, case.wrong) > mistakes.SAME:
+        return None
+    return "only the path to an element's own output is there; it reaches the others, too"
 
 
 def _where(case: Case) -> str | None:

@@ -1,7 +1,7 @@
 """Does a forward pass normalize, and over which axes?"""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ class Normalization(NamedTuple):
     epsilon: float
     gamma_name: str | None
     beta_name: str | None
+    less: int  # the variance is divided by m - less: 0 biased, 1 unbiased
 
     @property
     def m(self) -> int:
@@ -30,14 +31,24 @@ class Normalization(NamedTuple):
     @property
     def x_hat(self) -> np.ndarray:
         """The normalized x."""
-        return normalize(self.x, self.axes, self.epsilon)
+        return self.centred * self.r
+
+    @property
+    def centred(self) -> np.ndarray:
+        """Return x - mean."""
+        return self.x - self.x.mean(self.axes, keepdims=True)
+
+    @property
+    def r(self) -> np.ndarray:
+        """1 / sqrt(variance + epsilon)."""
+        return root(self.centred, self.axes, self.epsilon, self.less)
 
 
-def normalize(x: np.ndarray, axes: tuple[int, ...], epsilon: float) -> np.ndarray:
-    """Return (x - mean) / sqrt(variance + epsilon)."""
-    centred = x - x.mean(axes, keepdims=True)
-    variance = (centred**2).mean(axes, keepdims=True)
-    return centred / np.sqrt(np.maximum(variance + epsilon, 1e-300))
+def root(centred: np.ndarray, axes: tuple[int, ...], epsilon: float, less: int) -> np.ndarray:
+    """Return 1 / sqrt(variance + epsilon)."""
+    m = int(np.prod([centred.shape[axis] for axis in axes]))
+    variance = (centred**2).sum(axes, keepdims=True) / max(m - less, 1)
+    return 1 / np.sqrt(np.maximum(variance + epsilon, 1e-300))
 
 
 def find(layer: Layer, y: np.ndarray) -> Normalization | None:
@@ -46,15 +57,15 @@ def find(layer: Layer, y: np.ndarray) -> Normalization | None:
     x = to_numpy(layer.arguments[first])
     if y.shape != x.shape or x.ndim < 2 or x.size < 4:
         return None
-    epsilons = dict.fromkeys([*numbers_of(layer), *USUAL_EPSILONS])
+    epsilons = [e for e in dict.fromkeys([*numbers_of(layer), *USUAL_EPSILONS]) if e >= 0]
     pairs = list(_parameters(layer, others, x))
-    for count in range(1, x.ndim + 1):
-        for axes in combinations(range(x.ndim), count):
-            for epsilon in epsilons:
-                x_hat = normalize(x, axes, epsilon) if epsilon >= 0 else x
-                for gamma, beta, names in pairs:
-                    if np.linalg.norm(gamma * x_hat + beta - y) <= SAME * np.linalg.norm(y):
-                        return Normalization(x, gamma, axes, epsilon, *names)
+    every_axes = [a for n in range(x.ndim) for a in combinations(range(x.ndim), n + 1)]
+    for less, axes, epsilon in product((0, 1), every_axes, epsilons):
+        centred = x - x.mean(axes, keepdims=True)
+        x_hat = centred * root(centred, axes, epsilon, less)
+        for gamma, beta, names in pairs:
+            if np.linalg.norm(gamma * x_hat + beta - y) <= SAME * np.linalg.norm(y):
+                return Normalization(x, gamma, axes, epsilon, *names, less)
     return None
 
 
