@@ -86,6 +86,42 @@ def test_tensorflow_layers_pass_and_fail():
     assert "dx: the mean term is missing (the path through the mean)" in text
 
 
+def test_the_layers_of_this_package_pass_and_the_errors_of_the_author_are_named():
+    import tensorflow as tf
+
+    from bnstudy.manual import as_posted, batch_norm, conv2d, elu, pooling
+    from bnstudy.manual import softmax_cross_entropy as cost
+
+    def batch_norm_forward(x, gamma, beta):
+        return batch_norm.forward(x, gamma, beta, (0, 1, 2), 1e-3)
+
+    def pool(x):
+        return pooling.average_forward(x, 2)
+
+    def tensors(*shapes):
+        return tuple(tf.constant(layers.random(*shape)) for shape in shapes)
+
+    images = tensors((3, 4, 2, 5), (5,), (5,))
+    right = [
+        bnstudy.check_layer(batch_norm_forward, batch_norm.backward, images),
+        bnstudy.check_layer(conv2d.forward, conv2d.backward, tensors((2, 5, 4, 3), (3, 3, 3, 2))),
+        bnstudy.check_layer(elu.forward, elu.backward, images[:1]),
+        bnstudy.check_layer(pool, pooling.average_backward, images[:1]),
+        bnstudy.check_layer(cost.forward, cost.backward, layers.cost_inputs()),
+    ]
+    assert [str(result) for result in right if not result.passed] == []
+    posted = {
+        "slope for positive inputs is 2 times": (elu.forward, as_posted.elu_backward),
+        "a factor of 4: the elements of x per element of y": (pool, as_posted.average_backward),
+    }
+    for says, pair in posted.items():
+        assert says in str(bnstudy.check_layer(*pair, images[:1])).replace(
+            "constant factor", "factor"
+        )
+    pair = cost.forward, as_posted.softmax_cross_entropy_backward
+    assert "not divided by N" in str(bnstudy.check_layer(*pair, layers.cost_inputs()))
+
+
 def test_a_tensorflow_layer_without_a_cache_and_with_numpy_inputs():
     import tensorflow as tf
 

@@ -113,6 +113,23 @@ def test_a_file_may_import_what_lies_beside_it(write):
     assert layer_file.check_file(write(f"from my_slope_of_tanh import slope\n{text}")) == 0
 
 
+def test_a_file_may_define_dataclasses(write):
+    text = TANH.replace(
+        "import numpy as np\n",
+        "from __future__ import annotations\nimport numpy as np\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass Cache:\n    y: np.ndarray\n",
+    )
+    text = text.replace("return y, y", "return y, Cache(y)").replace("y**2", "y.y**2")
+    assert layer_file.check_file(write(text)) == 0
+
+
+def test_a_template_does_not_give_the_order_of_the_cache_away(write):
+    text = solved("dense").replace("x, w = cache", "w, x = cache")
+    with pytest.raises(UserError, match="backward raised ValueError") as raised:
+        layer_file.check_file(write(text))
+    assert "order" not in str(raised.value)
+
+
 def test_there_is_a_solution_for_every_template():
     assert layer_file.template_names() == sorted(SOLUTIONS)
 
@@ -138,7 +155,7 @@ def test_a_template_asks_for_every_gradient_and_passes_when_solved(name, write, 
         ("batch_norm", {"dx": "r * gamma * (dy - dbeta / len(dy))"}, "dx: one of the three paths"),
         ("batch_norm", {"dgamma": "(dy * x_hat).mean(0)"}, "dgamma: add up all paths, or average"),
         ("batch_norm", {"dbeta": "dy.sum(0)[None]"}, "dbeta: its shape is [1, 4], not [4]"),
-        ("conv2d", {"dx": "forward(dy, w.transpose(0, 1, 3, 2))[0]"}, "dx: which outputs does an"),
+        ("conv2d", {"dx": "forward(dy, w.transpose(0, 1, 3, 2))[0]"}, "dx: which way round does"),
         ("elu", {"dx": "dy"}, "dx: the layer's own slope is due; see (5)"),
         (
             "average_pool",

@@ -209,6 +209,21 @@ def test_a_constant_factor_is_named_with_its_value(factor, says):
     assert f"dw: {says}" in str(bnstudy.check_layer(layers.dense_forward, backward, DENSE[1]))
 
 
+def test_a_convolution_with_the_kernel_the_wrong_way_round_is_named():
+    from bnstudy.gradient_check.numpy_network import convolve
+
+    def forward(x, w, b):
+        return convolve(x, w) + b
+
+    def backward(dy, x, w, b):
+        return convolve(dy, w.transpose(0, 1, 3, 2)), None, dy.sum((0, 1, 2))
+
+    inputs = layers.random(2, 5, 4, 3), layers.random(3, 3, 3, 2), layers.random(2)
+    text = str(bnstudy.check_layer(forward, backward, inputs))
+    assert "dx: the kernel is not turned by 180 degrees" in text
+    assert "dw: it is None" in text
+
+
 def test_a_gradient_wrong_in_places_is_located():
     def ends(dy, x):
         dx = layers.elu_backward(dy, x)

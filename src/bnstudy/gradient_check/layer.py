@@ -75,7 +75,7 @@ def check_layer(
         for i in layer.checked
     }
     given = Given(layer, norm, upstream, value, precision, opinions, insist, random)
-    rows, problems = _compare(given, y, cache)
+    rows, problems = _compare(given, y, cache, bool(hints_only))
     if hints_only:
         rows, problems = layer_hints.instead(rows, problems, hints_only)
     notes += _left_out(
@@ -87,10 +87,10 @@ def check_layer(
     )
 
 
-def _compare(given: Given, y: Any, cache: Any) -> tuple[list[Row], list[str]]:
+def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], list[str]]:
     """Return a row for each gradient, and what else is wrong with backward."""
     layer, dy, opinions = given.layer, given.dy, given.opinions
-    returned = _collect(layer, dy, y, cache, opinions)
+    returned = _collect(layer, dy, y, cache, {} if hints else opinions)
     rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
     problems = list(returned.problems)
     if any(row.verdict == FAIL for row in rows) and (
@@ -143,7 +143,7 @@ Opinions = dict[int, oracles.Opinion]
 def _collect(
     layer: Layer, dy: np.ndarray, y: Any, cache: Any, opinions: Opinions
 ) -> layer_gradients.Returned:
-    """Call backward; where it fails, look whether another order of the cache helps."""
+    """Call backward; where it fails, say whether another order of the cache helps."""
     try:
         return layer_gradients.collect(layer, dy, y, cache)
     except UserError as error:
@@ -155,6 +155,8 @@ def _collect(
 def _order_of_cache(
     layer: Layer, dy: np.ndarray, y: Any, cache: Any, opinions: Opinions
 ) -> list[str]:
+    if not opinions:
+        return []
     right = {i: (o.elements[~o.kinks], _best(o)[~o.kinks]) for i, o in opinions.items()}
     text = layer_gradients.cache_order(layer, dy, y, cache, right)
     return [text] if text else []

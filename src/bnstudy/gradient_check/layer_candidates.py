@@ -8,6 +8,7 @@ import numpy as np
 from bnstudy.gradient_check import mistakes
 from bnstudy.gradient_check.layer_call import Layer, to_numpy
 from bnstudy.gradient_check.normalization import Normalization
+from bnstudy.gradient_check.numpy_network import convolve
 
 
 class Case(NamedTuple):
@@ -42,6 +43,7 @@ def candidates(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     yield from _cross_entropy(case)
     yield from _elementwise(case)
     yield from _product(case)
+    yield from _convolution(case)
     if len(case.elements) == case.x.size:
         yield from _rearranged(case)
 
@@ -136,6 +138,23 @@ def _product(case: Case) -> Iterator[tuple[str, np.ndarray]]:
             yield "transposed: dy^T x instead of x^T dy", dy.T @ x
         if len(x) == x.shape[1] == len(dy):
             yield "x is not transposed: x dy instead of x^T dy", x @ dy
+
+
+def _convolution(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield mistakes of a convolution with stride 1 and as many pixels of y as of x."""
+    arrays = [to_numpy(case.layer.arguments[i]) for i in case.layer.checked]
+    if len(arrays) < 2 or arrays[0].ndim != 4 or arrays[1].ndim != 4:
+        return
+    x, w = arrays[:2]
+    if w.shape[2] != x.shape[3] or case.y.shape != (*x.shape[:3], w.shape[3]):
+        return
+    bias = case.y - convolve(x, w)
+    if np.ptp(bias, axis=(0, 1, 2)).max() > 1e-10 * np.abs(case.y).max():
+        return
+    tensor = "dx" if case.position == case.layer.checked[0] else "w"
+    for where, text, candidate in mistakes.convolution(x, w, case.dy):
+        if where == tensor and candidate.shape == case.x.shape:
+            yield text, candidate
 
 
 def _rearranged(case: Case) -> Iterator[tuple[str, np.ndarray]]:

@@ -67,8 +67,9 @@ def load(path: Path) -> ModuleType:
         text = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
-    module = ModuleType(path.stem)
+    module = ModuleType(f"{path.stem} (checked)")
     module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # where dataclasses look for it
     sys.path.insert(0, str(path.resolve().parent))  # what lies beside it can be imported
     try:
         exec(compile(text, str(path), "exec"), module.__dict__)

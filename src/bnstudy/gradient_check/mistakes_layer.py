@@ -83,7 +83,11 @@ def _factor(case: Case) -> str | None:
         return None
     if abs(factor + 1) < mistakes.SAME:
         return "the sign (a factor of -1)"
+    x, y = case.x, case.y
     lengths = {
+        f"the elements of {case.layer.names[case.position]} per element of y": x.size // y.size
+    }
+    lengths |= {
         f"the length of axis {a} of {n}": s
         for n, shape in _shapes(case)
         for a, s in enumerate(shape)
