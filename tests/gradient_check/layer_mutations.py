@@ -11,15 +11,15 @@ MUTATIONS = [
     (
         "pass every gradient",
         "gradient_check/layer_row.py",
-        "wrong = not difference <= allowed or",
-        "wrong = False and",
+        "return not difference <= (EXACT if exact else given.precision.tolerance)",
+        "return False",
         NAMES + "test_the_mistake_of_a_student_is_named",
     ),
     (
         "allow with the complex step what central differences allow",
         "gradient_check/layer_row.py",
-        "allowed = given.precision.tolerance if exact is None else EXACT",
-        "allowed = given.precision.tolerance",
+        "(EXACT if exact else given.precision.tolerance)",
+        "given.precision.tolerance",
         LAYER + "test_an_error_of_a_millionth_is_noticed_where_the_complex_step_applies",
     ),
     (
@@ -46,8 +46,8 @@ MUTATIONS = [
     (
         "do not look at the elements that were not compared",
         "gradient_check/layer_row.py",
-        "    if everything:\n",
-        "    if True:\n",
+        "len(opinion.elements) < x.size\n",
+        "False\n",
         LAYER + "test_of_a_large_argument_the_elements_not_compared_are_seen_by_the_directions",
     ),
     (
@@ -67,8 +67,8 @@ MUTATIONS = [
     (
         "do not look at ties",
         "gradient_check/layer_row.py",
-        "if verdict != FAIL and kinks and",
-        "if False and kinks and",
+        "if given.opinions[position].kinks.any() and",
+        "if False and",
         NAMES + "test_the_mistake_of_a_student_is_named",
     ),
     (

@@ -102,6 +102,15 @@ def test_an_error_in_a_file_is_one_line_with_file_and_line(write, text, says):
     assert "\n" not in str(raised.value)
 
 
+def test_a_gradient_that_is_not_finite_fails_and_its_json_is_strict(write, capsys):
+    text = TANH.replace("1 - y**2", "np.where(y > 0, np.nan, 1 - y**2)")
+    assert layer_file.check_file(write(text)) == 1
+    assert "values are not finite" in capsys.readouterr().out
+    assert layer_file.check_file(write(text), argparse.Namespace(json=True)) == 1
+    shown = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert shown["rows"][0]["difference"] == "nan"
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match=r"nothing.py: No such file"):
         layer_file.check_file(tmp_path / "nothing.py")
@@ -116,7 +125,8 @@ def test_a_file_may_import_what_lies_beside_it(write):
 def test_a_file_may_define_dataclasses(write):
     text = TANH.replace(
         "import numpy as np\n",
-        "from __future__ import annotations\nimport numpy as np\nfrom dataclasses import dataclass\n"
+        "from __future__ import annotations\nimport numpy as np\n"
+        "from dataclasses import dataclass\n"
         "@dataclass\nclass Cache:\n    y: np.ndarray\n",
     )
     text = text.replace("return y, y", "return y, Cache(y)").replace("y**2", "y.y**2")

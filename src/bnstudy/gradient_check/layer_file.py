@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bnstudy.errors import UserError
 from bnstudy.gradient_check.layer_call import place_of, shown
@@ -53,7 +54,16 @@ def check_file(path: str | Path, options: argparse.Namespace | None = None) -> i
 
 def as_json(result: "LayerResult") -> dict[str, object]:
     """Return a result as JSON can hold it."""
-    return asdict(result) | {"passed": result.passed}
+    return _finite(asdict(result)) | {"passed": result.passed}
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with text for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_finite(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def load(path: Path) -> ModuleType:

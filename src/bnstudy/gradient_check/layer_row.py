@@ -30,41 +30,57 @@ class Given(NamedTuple):
 def make_row(given: Given, position: int, gradient: Any) -> Row:
     """Compare one gradient."""
     x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
-    label = f"d{given.layer.names[position]}"
-    kinks = int(opinion.kinks.sum())
+    label, kinks = f"d{given.layer.names[position]}", int(opinion.kinks.sum())
     if problem := layer_gradients.wrong_kind(gradient, x, given.y.shape):
         problem += _still_right(gradient, x, opinion, problem)
         shape = to_numpy(gradient).shape if gradient is not None else x.shape
         return Row(label, shape, 0, kinks, None, None, None, "-", None, FAIL, problem)
-    values = to_numpy(gradient).astype(np.float64)
-    smooth = ~opinion.kinks
+    values, smooth = to_numpy(gradient).astype(np.float64), ~opinion.kinks
     elements = opinion.elements[smooth]
-    at, central = values.reshape(-1)[elements], opinion.values[smooth]
     exact = None if opinion.complex_step is None else opinion.complex_step[smooth]
-    right = central if exact is None else exact
-    difference = relative(at, right)
+    right = opinion.values[smooth] if exact is None else exact
+    difference = relative(values.reshape(-1)[elements], right)
     swept = oracles.sweep(
         given.layer, position, values, opinion.elements[~smooth], given.dy, given.y, x, given.random
     )
-    allowed = given.precision.tolerance if exact is None else EXACT
-    zero = _zero(given, x)
-    if np.abs(right).max(initial=0) <= zero and np.abs(at).max(initial=0) <= zero:
-        difference, wrong = 0.0, False
+    if _is_wrong(given, position, values, elements, right, difference, exact is not None) or (
+        len(opinion.elements) < x.size
+        and np.abs(values).max() > _zero(given, position)
+        and _directions_fail(given, swept, difference)
+    ):
+        verdict, text = FAIL, _name(given, position, values, elements, right)
     else:
-        wrong = not difference <= allowed or _directions_fail(
-            given, swept, difference, len(opinion.elements) == x.size
-        )
-    verdict, text = (FAIL, "") if wrong else (PASS, "")
-    if wrong:
-        text = _name(given, position, values, elements, right)
-    elif reason := _says_nothing(given, x, opinion, right):
-        verdict, text = (PASS if given.insist else NO_VERDICT), reason
-    if verdict != FAIL and kinks and (problem := _shared_at_kinks(given, position, values)):
-        verdict, text = FAIL, problem
+        verdict, text = _verdict(given, position, values, right)
     return Row(
         label, x.shape, len(elements), kinks, difference, swept.difference, swept.order,
-        swept.why_none, None if exact is None else relative(at, exact), verdict, text,
+        swept.why_none, None if exact is None else difference, verdict, text,
     )  # fmt: skip
+
+
+def _is_wrong(
+    given: Given,
+    position: int,
+    values: np.ndarray,
+    elements: np.ndarray,
+    right: np.ndarray,
+    difference: float,
+    exact: bool,
+) -> bool:
+    """Whether the compared elements differ; two zeros never do, whatever their rounding."""
+    zero, at = _zero(given, position), values.reshape(-1)[elements]
+    if np.abs(right).max(initial=0) <= zero and np.abs(at).max(initial=0) <= zero:
+        return False
+    return not difference <= (EXACT if exact else given.precision.tolerance)
+
+
+def _verdict(given: Given, position: int, values: np.ndarray, right: np.ndarray) -> tuple[str, str]:
+    """Return the verdict on a gradient that is right where it was compared, and the reason."""
+    if given.opinions[position].kinks.any() and (
+        problem := _shared_at_kinks(given, position, values)
+    ):
+        return FAIL, problem
+    reason = _says_nothing(given, position, right)
+    return (NO_VERDICT if reason and not given.insist else PASS), reason
 
 
 def relative(a: np.ndarray, b: np.ndarray) -> float:
@@ -73,31 +89,29 @@ def relative(a: np.ndarray, b: np.ndarray) -> float:
     return difference / (float(np.linalg.norm(b)) or 1.0) if difference else 0.0
 
 
-def _directions_fail(
-    given: Given, swept: oracles.Sweep, difference: float, everything: bool
-) -> bool:
+def _directions_fail(given: Given, swept: oracles.Sweep, difference: float) -> bool:
     """Whether the elements that were not compared one by one are wrong."""
-    if everything:
-        return False
     kinks = swept.why_none == "kinks"  # crossed by some element, even at the smallest step
     limit = max(1e-3 if kinks else 0, 10 * given.precision.tolerance, 10 * difference)
     return not swept.difference <= limit
 
 
-def _zero(given: Given, x: np.ndarray) -> float:
+def _zero(given: Given, position: int) -> float:
     """Return the size below which a derivative is 0 but for rounding."""
+    x = to_numpy(given.layer.arguments[position])
     scale = float(np.abs(given.dy * given.y).sum()) / oracles.size_of(x) / np.sqrt(x.size)
     return scale * max(ZERO, np.finfo(given.y.dtype).eps / given.precision.step)
 
 
-def _says_nothing(given: Given, x: np.ndarray, opinion: oracles.Opinion, right: np.ndarray) -> str:
+def _says_nothing(given: Given, position: int, right: np.ndarray) -> str:
     """Return the reason for which no verdict is possible."""
+    opinion = given.opinions[position]
     if opinion.kinks.sum() > len(opinion.kinks) / 2:
         return (
             f"{opinion.kinks.sum()} of {len(opinion.kinks)} elements are at a kink, where there is "
             "no derivative; give inputs without ties and zeros"
         )
-    if np.abs(right).max(initial=0) <= _zero(given, x):
+    if np.abs(right).max(initial=0) <= _zero(given, position):
         return "the right gradient is 0, so that a wrong one shows little; give other inputs"
     return ""
 
@@ -105,7 +119,7 @@ def _says_nothing(given: Given, x: np.ndarray, opinion: oracles.Opinion, right: 
 def _name(
     given: Given, position: int, values: np.ndarray, elements: np.ndarray, right: np.ndarray
 ) -> str:
-    if np.abs(right).max(initial=0) <= _zero(given, values):
+    if np.abs(right).max(initial=0) <= _zero(given, position):
         return "the right gradient is 0, this one is not"
     others = {}
     for i, opinion in given.opinions.items():
