@@ -82,3 +82,29 @@ def test_wrong_input_is_one_line(capsys, arguments, says):
     assert out == ""
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_a_template_is_printed_and_gives_hints_until_it_is_right(tmp_path, capsys):
+    assert main(["check", "--template", "elu"]) == 0
+    text = capsys.readouterr().out
+    file = tmp_path / "my_elu.py"
+    file.write_text(text)
+    assert main(["check", str(file)]) == 1
+    assert "dx" in capsys.readouterr().out
+    assert main(["check", "--template", "no such layer"]) == 2
+    assert "batch_norm" in capsys.readouterr().err
+
+
+def test_a_layer_of_ones_own_is_checked_and_its_mistake_named(tmp_path, capsys):
+    file = tmp_path / "dense.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def inputs(rng):\n    return rng.normal(size=(5, 3)), rng.normal(size=(3, 4))\n"
+        "def forward(x, w):\n    return x @ w, (x, w)\n"
+        "def backward(dy, cache):\n    x, w = cache\n    return dy @ w.T, x.T @ dy\n"
+    )
+    assert main(["check", str(file)]) == 0
+    capsys.readouterr()
+    file.write_text(file.read_text().replace("x.T @ dy", "x.T @ dy / 5"))
+    assert main(["check", str(file), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["passed"] is False

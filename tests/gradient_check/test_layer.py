@@ -111,7 +111,7 @@ def test_the_layers_of_this_package_pass_and_the_errors_of_the_author_are_named(
     ]
     assert [str(result) for result in right if not result.passed] == []
     posted = {
-        "slope for positive inputs is 2 times": (elu.forward, as_posted.elu_backward),
+        "for x > 0 the slope is 2, not 1": (elu.forward, as_posted.elu_backward),
         "a factor of 4: the elements of x per element of y": (pool, as_posted.average_backward),
     }
     for says, pair in posted.items():

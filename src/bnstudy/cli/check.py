@@ -11,13 +11,18 @@ DESCRIPTION = """\
 Compare every gradient of the configured network by hand, by automatic differentiation, and by the
 complex step of an independent network in NumPy. Say where the first error is, and which mistake.
 Exits with 1 if a gradient is wrong. The images are small and random, and the network has a quarter
-of its width unless --set model.width says otherwise: the mathematics is the same."""
+of its width unless --set model.width says otherwise: the mathematics is the same.
+
+With FILE.py, check your own layer instead: a file with forward(x, ...) -> (y, cache) and
+backward(dy, cache) -> gradients, in NumPy or TensorFlow. --template prints one to fill in."""
 EXAMPLES = """\
 examples:
   bnstudy check                                       case c: every gradient is right
   bnstudy check --set training.gradients=as_posted    the author's: three are wrong
   bnstudy check --case b --set bn.placement=after_conv --inference
   bnstudy check --set model.width=1                   full width: up to three minutes
+  bnstudy check --template batch_norm > my_layer.py   a backward pass to fill in ...
+  bnstudy check my_layer.py                           ... with hints until it is right
 """
 WIDTH = 0.25
 
@@ -40,11 +45,18 @@ def add_parser(commands: Commands) -> None:
     add("--seed", metavar="N", type=at_least(0), default=0, help="of the random numbers [0]")
     add("--directions", metavar="K", type=at_least(1), default=2, help="compared along K [2]")
     add("--inference", action="store_true", help="batch norm with its moving statistics")
+    add("--template", metavar="LAYER", help="print a file whose backward pass is yours to write")
+    add("--insist", action="store_true", help="check FILE.py even where a check says little")
     add("--json", action="store_true", help="print JSON instead of tables")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check the configured network, or the file."""
+    """Check the configured network, or the file; or print a template."""
+    if options.template is not None:
+        from bnstudy.gradient_check.layer_file import template
+
+        echo(template(options.template).rstrip())
+        return 0
     if options.file is not None:
         from bnstudy.gradient_check.layer import check_file
 

@@ -56,9 +56,9 @@ def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
         return
     own = case.layer.names[case.position]
     tensor = {gamma_name: "gamma", beta_name: "beta"}.get(own, "dx")
-    for where, text, candidate in mistakes.batch_norm(
-        mistakes.BatchNormCase(x, case.dy, gamma, axes, epsilon)
-    ):
+    beta, unknown = np.zeros_like(x), np.full_like(x, np.nan)  # there are no moving statistics
+    given = mistakes.BatchNormCase(x, case.dy, gamma, beta, unknown, unknown, axes, epsilon)
+    for where, text, candidate in mistakes.batch_norm(given):
         if where == tensor and candidate.size == case.x.size:
             yield text, candidate.reshape(case.x.shape)
     if tensor == "dx" and len(axes) == 1:

@@ -7,6 +7,8 @@ from bnstudy.gradient_check import mistakes
 from bnstudy.gradient_check.layer_call import to_numpy
 from bnstudy.gradient_check.layer_candidates import Case, candidates
 
+SAME = 1e-6  # relative distance at which a gradient is taken for a mistake's
+
 UNKNOWN = "a mistake without a name in the dictionary"
 
 
@@ -17,14 +19,15 @@ def name(case: Case) -> str:
         return f"{np.sum(~np.isfinite(wrong))} of {len(wrong)} values are not finite"
     if not wrong.any():
         return "it is 0 everywhere"
-    limit = min(mistakes.SAME, 0.01 * mistakes.distance(wrong, case.right))
+    limit = min(SAME, 0.01 * mistakes.distance(wrong, case.right))
     found = [
         (distance, text)
         for text, candidate in candidates(case)
         if (distance := mistakes.distance(case.at(candidate), wrong)) < limit
     ]
     if found:
-        return min(found, key=lambda pair: pair[0])[1]
+        near = 10 * min(found)[0] + 1e-8  # of those that fit alike, the first is the simplest
+        return next(text for distance, text in found if distance <= near)
     for guess in (_terms_of_norm, _factor, _elu, _own_path_alone, _where):
         if text := guess(case):
             return text
@@ -48,12 +51,12 @@ def _terms_of_norm(case: Case) -> str | None:
     for power in (1, 0, 2, 3, -1):
         wrong = (case.wrong / case.norm.r**power).ravel()
         c = np.linalg.lstsq(table, wrong, rcond=None)[0]
-        if mistakes.distance(table @ c, wrong) > mistakes.SAME:
+        if mistakes.distance(table @ c, wrong) > SAME:
             continue
         off = [
             f"the {term} term has the factor {round(value, 9) + 0.0:.6g}{_meaning(value, m)}, not 1"
             for term, value in zip(terms, c, strict=True)
-            if abs(value - 1) > mistakes.SAME
+            if abs(value - 1) > SAME
         ]
         if power != 1:
             off.insert(0, f"the division by the standard deviation has the power {power}, not 1")
@@ -81,7 +84,7 @@ def _factor(case: Case) -> str | None:
     factor = mistakes.constant_factor(case.at(case.wrong), case.right)
     if factor is None:
         return None
-    if abs(factor + 1) < mistakes.SAME:
+    if abs(factor + 1) < SAME:
         return "the sign (a factor of -1)"
     x, y = case.x, case.y
     lengths = {
@@ -117,7 +120,7 @@ def _elu(case: Case) -> str | None:
         return None
     if mistakes.distance(np.where(x > 0, x, np.expm1(np.minimum(x, 0))), case.y) > 1e-12:
         return None
-    return mistakes.elu_slope(x, case.dy, case.wrong)
+    return mistakes.elu(x, case.dy, case.wrong)
 
 
 def _own_path_alone(case: Case) -> str | None:
@@ -131,7 +134,7 @@ def _own_path_alone(case: Case) -> str | None:
         change.flat[i] = step
         up, down = (case.layer.output(case.position, x + sign * change) for sign in (1, -1))
         own[i] = (up.flat[i] - down.flat[i]) / (2 * step)
-    if mistakes.distance(own.reshape(x.shape) * case.dy, case.wrong) > mistakes.SAME:
+    if mistakes.distance(own.reshape(x.shape) * case.dy, case.wrong) > SAME:
         return None
     return "only the path to an element's own output is there; it reaches the others, too"
 
