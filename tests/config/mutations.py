@@ -77,7 +77,7 @@ MUTATIONS = [
     (
         "allow a momentum of 1, with which nothing moves",
         "config/schema.py",
-        "    momentum: float = Field(ge=0, lt=1)",
+        "    momentum: float = Field(ge=0, le=0.999999)",
         "    momentum: float = Field(ge=0, le=1)",
         SCHEMA + "test_values",
     ),

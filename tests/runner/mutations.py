@@ -162,16 +162,9 @@ MUTATIONS = [
         f"{RUN}::test_a_full_disk_is_one_line_and_nothing_written_is_harmed[test.png]",
     ),
     (
-        "report a finished run without asking whether it has more epochs to do",
-        "run_folder/folder.py",
-        "            return None  # to be extended\n",
-        "            pass\n",
-        f"{EXTENSION}::test_a_finished_run_is_extended_bit_for_bit",
-    ),
-    (
         "extend what has no checkpoints, from the start",
         "run_folder/folder.py",
-        "if result.exists() and not checkpoint.exists(",
+        'if (folder / "result.json").exists() and not checkpoint.exists(',
         "if False and not checkpoint.exists(",
         f"{EXTENSION}::test_a_finished_run_without_checkpoints_is_refused_and_stays_finished",
     ),
