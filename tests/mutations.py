@@ -3,7 +3,7 @@
     python tests/mutations.py            all rows, about five minutes on two cores
     python tests/mutations.py WORD ...   the rows whose mistake or file contains one of the words
 
-A test that passes on damaged code proves nothing. The rows are in tests/*/*mutations.py, beside the
+A test that passes on damaged code proves nothing. The rows are in the files mutations.py beside the
 tests that they name:
 
     MUTATIONS = [(mistake, file below src/bnstudy, right, wrong, test), ...]
@@ -46,7 +46,7 @@ class Mutation(NamedTuple):
 
 def load_rows(words: list[str]) -> list[Mutation]:
     """Return the rows of all tables that contain one of the words, if any are given."""
-    tables = sorted(ROOT.glob("tests/*/*mutations.py"))
+    tables = sorted(ROOT.glob("tests/*/**/mutations.py"))
     rows = [Mutation(*row) for table in tables for row in runpy.run_path(str(table))["MUTATIONS"]]
     return [row for row in rows if not words or any(w in row.mistake + row.file for w in words)]
 

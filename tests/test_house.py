@@ -19,16 +19,15 @@ MOST_LINES_OF_A_FILE = 320
 MOST_LINES_OF_A_FUNCTION = 60
 
 # Files with logic whose tests have another name: they are tested through what uses them.
+TEMPLATES = ("average_pool", "batch_norm", "conv2d", "dense", "elu", "softmax_cross_entropy")
 TESTED_ELSEWHERE = {
     "data/packagings/png.py": "data/packagings/test_png_folder.py",
-    "gradient_check/layer_candidates.py": "gradient_check/test_mistakes_layer.py",
-    "gradient_check/layer_row.py": "gradient_check/test_layer.py",
-    "gradient_check/templates/average_pool.py": "gradient_check/test_layer_file.py",
-    "gradient_check/templates/batch_norm.py": "gradient_check/test_layer_file.py",
-    "gradient_check/templates/conv2d.py": "gradient_check/test_layer_file.py",
-    "gradient_check/templates/dense.py": "gradient_check/test_layer_file.py",
-    "gradient_check/templates/elu.py": "gradient_check/test_layer_file.py",
-    "gradient_check/templates/softmax_cross_entropy.py": "gradient_check/test_layer_file.py",
+    "gradient_check/own_layer/candidates.py": "gradient_check/own_layer/test_names.py",
+    "gradient_check/own_layer/row.py": "gradient_check/own_layer/test_check.py",
+    **{
+        f"gradient_check/own_layer/templates/{layer}.py": "gradient_check/own_layer/test_file.py"
+        for layer in TEMPLATES
+    },
     "manual/checks.py": "manual/test_argument_checks.py",
     "manual/precision.py": "manual/test_elu.py",
     "manual/sums.py": "manual/test_batch_norm.py",

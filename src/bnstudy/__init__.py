@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bnstudy.config.load import load_config
     from bnstudy.config.schema import Config
     from bnstudy.errors import UserError
-    from bnstudy.gradient_check.layer import check_layer
+    from bnstudy.gradient_check.own_layer.check import check_layer
     from bnstudy.interrupts import Interrupted
     from bnstudy.run_folder.log import RunLog, load_log
     from bnstudy.runner import run
@@ -39,7 +39,7 @@ _HOMES = {
     "Interrupted": "interrupts",
     "RunLog": "run_folder.log",
     "UserError": "errors",
-    "check_layer": "gradient_check.layer",
+    "check_layer": "gradient_check.own_layer.check",
     "load_config": "config.load",
     "load_log": "run_folder.log",
     "run": "runner",

@@ -53,12 +53,12 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check the configured network, or the file; or print a template."""
     if options.template is not None:
-        from bnstudy.gradient_check.layer_file import template
+        from bnstudy.gradient_check.own_layer.file import template
 
         echo(template(options.template).rstrip())
         return 0
     if options.file is not None:
-        from bnstudy.gradient_check.layer import check_file
+        from bnstudy.gradient_check.own_layer.check import check_file
 
         code: int = check_file(options.file, options)
         return code

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bnstudy.gradient_check import mistakes
-from bnstudy.gradient_check.layer_call import Layer, to_numpy
-from bnstudy.gradient_check.normalization import Normalization
 from bnstudy.gradient_check.numpy_network import convolve
+from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
+from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 
 class Case(NamedTuple):

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import Layer, call, is_array, is_tensor, to_numpy
-from bnstudy.gradient_check.normalization import Normalization
+from bnstudy.gradient_check.own_layer.call import Layer, call, is_array, is_tensor, to_numpy
+from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 
 def impossible(layer: Layer, y: Any) -> None:

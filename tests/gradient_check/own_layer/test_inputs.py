@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bnstudy import UserError
-from bnstudy.gradient_check.layer_inputs import find_inputs
+from bnstudy.gradient_check.own_layer.inputs import find_inputs
 
 
 def find(forward, inputs=None, seed=0):

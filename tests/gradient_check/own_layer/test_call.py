@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from bnstudy import UserError
-from bnstudy.gradient_check import layer_call
-from bnstudy.gradient_check.layer_call import NO_CACHE, Layer
+from bnstudy.gradient_check.own_layer import call as layer_call
+from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer
 
 
 def make(forward, *arguments, backward=None):
@@ -85,7 +85,7 @@ def test_an_error_deep_in_a_library_names_the_users_line():
         return np.linalg.inv(x)
 
     line = fails.__code__.co_firstlineno + 1
-    with pytest.raises(UserError, match=rf"test_layer_call.py, line {line}: forward raised LinAlg"):
+    with pytest.raises(UserError, match=rf"test_call.py, line {line}: forward raised LinAlg"):
         layer_call.call("forward", fails, np.ones((2, 3)))
 
 

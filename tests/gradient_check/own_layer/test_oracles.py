@@ -4,8 +4,8 @@ import layer_helpers as layers
 import numpy as np
 import pytest
 
-from bnstudy.gradient_check import layer_oracles as oracles
-from bnstudy.gradient_check.layer_call import Layer
+from bnstudy.gradient_check.own_layer import oracles
+from bnstudy.gradient_check.own_layer.call import Layer
 
 
 def prepare(forward, x, seed=0):

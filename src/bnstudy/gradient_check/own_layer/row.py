@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnstudy.gradient_check import layer_gradients, mistakes_layer
-from bnstudy.gradient_check import layer_oracles as oracles
-from bnstudy.gradient_check.layer_call import Layer, to_numpy
-from bnstudy.gradient_check.layer_candidates import Case
-from bnstudy.gradient_check.layer_report import EXACT, FAIL, NO_VERDICT, PASS, Row
-from bnstudy.gradient_check.normalization import Normalization
+from bnstudy.gradient_check.own_layer import gradients as given_gradients
+from bnstudy.gradient_check.own_layer import names, oracles
+from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
+from bnstudy.gradient_check.own_layer.candidates import Case
+from bnstudy.gradient_check.own_layer.normalization import Normalization
+from bnstudy.gradient_check.own_layer.report import EXACT, FAIL, NO_VERDICT, PASS, Row
 
 ZERO = 1e-8  # of a derivative, relative to the size of dy and y: below it is 0 but for rounding
 
@@ -31,7 +31,7 @@ def make_row(given: Given, position: int, gradient: Any) -> Row:
     """Compare one gradient."""
     x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
     label, kinks = f"d{given.layer.names[position]}", int(opinion.kinks.sum())
-    if problem := layer_gradients.wrong_kind(gradient, x, given.y.shape):
+    if problem := given_gradients.wrong_kind(gradient, x, given.y.shape):
         problem += _still_right(gradient, x, opinion, problem)
         shape = to_numpy(gradient).shape if gradient is not None else x.shape
         return Row(label, shape, 0, kinks, None, None, None, "-", None, FAIL, problem)
@@ -126,7 +126,7 @@ def _name(
         shape = to_numpy(given.layer.arguments[i]).shape
         if i != position and len(opinion.elements) == np.prod(shape) and not opinion.kinks.any():
             others[given.layer.names[i]] = opinion.values.reshape(shape)
-    return mistakes_layer.name(
+    return names.name(
         Case(given.layer, position, given.norm, given.dy, given.y, values, elements, right, others)
     )
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import Layer
+from bnstudy.gradient_check.own_layer.call import Layer
 
 MOST_ELEMENTS = 300  # of larger arguments so many, chosen at random, are compared one by one
 COMPLEX_STEP = 1e-30

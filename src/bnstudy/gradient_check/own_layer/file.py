@@ -10,11 +10,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import place_of, shown
+from bnstudy.gradient_check.own_layer.call import place_of, shown
 from bnstudy.output import echo
 
 if TYPE_CHECKING:
-    from bnstudy.gradient_check.layer_report import LayerResult
+    from bnstudy.gradient_check.own_layer.report import LayerResult
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -34,7 +34,7 @@ def check_file(path: str | Path, options: argparse.Namespace | None = None) -> i
         UserError: the file cannot be run, or the set-up says nothing.
 
     """
-    from bnstudy.gradient_check.layer import check_layer
+    from bnstudy.gradient_check.own_layer.check import check_layer
 
     module = load(Path(path))
     result = check_layer(

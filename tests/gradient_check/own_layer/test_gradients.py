@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from bnstudy import UserError
-from bnstudy.gradient_check import layer_gradients
-from bnstudy.gradient_check.layer_call import NO_CACHE, Layer
+from bnstudy.gradient_check.own_layer import gradients as layer_gradients
+from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer
 
 
 def layer_of(backward, *arguments):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bnstudy import UserError
-from bnstudy.gradient_check import layer_file
+from bnstudy.gradient_check.own_layer import file as layer_file
 
 TANH = """\
 import numpy as np
@@ -194,8 +194,8 @@ def test_the_numbers_of_the_equations_in_the_templates_exist():
     import re
     from pathlib import Path
 
-    derivation = (Path(__file__).parents[2] / "docs/backprop.md").read_text(encoding="utf-8")
-    from bnstudy.gradient_check import layer_hints
+    derivation = (Path(__file__).parents[3] / "docs/backprop.md").read_text(encoding="utf-8")
+    from bnstudy.gradient_check.own_layer import hints as layer_hints
 
     texts = [layer_file.template(name) for name in layer_file.template_names()]
     texts += [equation for _, equation in layer_hints.HINTS.values()]

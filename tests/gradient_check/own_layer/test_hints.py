@@ -2,8 +2,8 @@
 
 import pytest
 
-from bnstudy.gradient_check import layer_hints
-from bnstudy.gradient_check.layer_report import FAIL, PASS, Row
+from bnstudy.gradient_check.own_layer import hints as layer_hints
+from bnstudy.gradient_check.own_layer.report import FAIL, PASS, Row
 
 
 def row(mistake, verdict=FAIL, gradient="dx", elements=24):

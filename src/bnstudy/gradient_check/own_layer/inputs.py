@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import (
+from bnstudy.gradient_check.own_layer.call import (
     Layer,
     argument_names,
     call,

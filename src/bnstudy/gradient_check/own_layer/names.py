@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bnstudy.gradient_check import layer_oracles as oracles
 from bnstudy.gradient_check import mistakes
-from bnstudy.gradient_check.layer_call import to_numpy
-from bnstudy.gradient_check.layer_candidates import Case, candidates
+from bnstudy.gradient_check.own_layer import oracles
+from bnstudy.gradient_check.own_layer.call import to_numpy
+from bnstudy.gradient_check.own_layer.candidates import Case, candidates
 
 SAME = 1e-6  # relative distance at which a gradient is taken for a mistake's
 

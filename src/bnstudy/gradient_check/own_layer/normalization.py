@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bnstudy.gradient_check.layer_call import Layer, numbers_of, to_numpy
+from bnstudy.gradient_check.own_layer.call import Layer, numbers_of, to_numpy
 
 USUAL_EPSILONS = (1e-5, 1e-3, 1e-8, 1e-6, 1e-7, 1e-12, 1e-4, 1e-2, 0.0)
 SAME = 1e-10

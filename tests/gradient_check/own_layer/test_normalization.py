@@ -4,8 +4,8 @@ import layer_helpers as layers
 import numpy as np
 import pytest
 
-from bnstudy.gradient_check import normalization
-from bnstudy.gradient_check.layer_call import Layer, argument_names
+from bnstudy.gradient_check.own_layer import normalization
+from bnstudy.gradient_check.own_layer.call import Layer, argument_names
 
 
 def find(forward, *arguments):

@@ -249,7 +249,7 @@ def test_an_error_in_backward_is_one_line_and_the_order_of_the_cache_is_tried():
         return dy @ w.T, x.T @ dy, dy.sum(0)
 
     with pytest.raises(
-        UserError, match=r"test_layer.py, line \d+: backward raised ValueError"
+        UserError, match=r"test_check.py, line \d+: backward raised ValueError"
     ) as raised:
         bnstudy.check_layer(layers.dense_forward, backward, layers.dense_inputs())
     assert "order (1, 0) every gradient is right" in str(raised.value)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bnstudy.gradient_check.layer_report import FAIL, Row
+from bnstudy.gradient_check.own_layer.report import FAIL, Row
 
 WHERE = "docs/backprop.md"
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.layer_call import NO_CACHE, Layer, is_array, like, to_numpy
+from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer, is_array, like, to_numpy
 
 MOST_ENTRIES = 5  # of a cache, to try in every order
 

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check import layer_gradients, layer_hints, layer_refusals, normalization
-from bnstudy.gradient_check import layer_oracles as oracles
-from bnstudy.gradient_check.layer_call import Layer, to_numpy
-from bnstudy.gradient_check.layer_file import check_file, template
-from bnstudy.gradient_check.layer_inputs import find_inputs
-from bnstudy.gradient_check.layer_report import FAIL, LayerResult, Row
-from bnstudy.gradient_check.layer_row import Given, make_row
+from bnstudy.gradient_check.own_layer import gradients, hints, normalization, oracles, refusals
+from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
+from bnstudy.gradient_check.own_layer.file import check_file, template
+from bnstudy.gradient_check.own_layer.inputs import find_inputs
+from bnstudy.gradient_check.own_layer.report import FAIL, LayerResult, Row
+from bnstudy.gradient_check.own_layer.row import Given, make_row
 
 __all__ = ["LayerResult", "check_file", "check_layer", "template"]
 
@@ -61,7 +60,7 @@ def check_layer(
     start, random = time.monotonic(), np.random.default_rng(seed)
     layer = find_inputs(forward, backward, inputs, random)
     y, cache = layer.run()
-    layer_refusals.impossible(layer, y)
+    refusals.impossible(layer, y)
     value = to_numpy(y)
     upstream = _upstream(dy, value, random)
     norm = normalization.find(layer, value)
@@ -77,7 +76,7 @@ def check_layer(
     given = Given(layer, norm, upstream, value, precision, opinions, insist, random)
     rows, problems = _compare(given, y, cache, bool(hints_only))
     if hints_only:
-        rows, problems = layer_hints.instead(rows, problems, hints_only)
+        rows, problems = hints.instead(rows, problems, hints_only)
     notes += _left_out(
         [layer.names[i] for i, o in opinions.items() if o.complex_step is None], layer
     )
@@ -127,10 +126,10 @@ def _refuse(
 ) -> list[str]:
     """Refuse a set-up that says nothing; return what was insisted on."""
     reasons = [
-        *layer_refusals.changed_arguments(layer),
-        *layer_refusals.not_deterministic(layer, y),
-        *layer_refusals.low_precision(layer, y),
-        *layer_refusals.degenerate(norm, dy),
+        *refusals.changed_arguments(layer),
+        *refusals.not_deterministic(layer, y),
+        *refusals.low_precision(layer, y),
+        *refusals.degenerate(norm, dy),
     ]
     if reasons and not insist:
         raise UserError(reasons[0] + GO_ON)
@@ -142,10 +141,10 @@ Opinions = dict[int, oracles.Opinion]
 
 def _collect(
     layer: Layer, dy: np.ndarray, y: Any, cache: Any, opinions: Opinions
-) -> layer_gradients.Returned:
+) -> gradients.Returned:
     """Call backward; where it fails, say whether another order of the cache helps."""
     try:
-        return layer_gradients.collect(layer, dy, y, cache)
+        return gradients.collect(layer, dy, y, cache)
     except UserError as error:
         for text in _order_of_cache(layer, dy, y, cache, opinions):
             raise UserError(f"{error}; {text}") from error
@@ -158,7 +157,7 @@ def _order_of_cache(
     if not opinions:
         return []
     right = {i: (o.elements[~o.kinks], _best(o)[~o.kinks]) for i, o in opinions.items()}
-    text = layer_gradients.cache_order(layer, dy, y, cache, right)
+    text = gradients.cache_order(layer, dy, y, cache, right)
     return [text] if text else []
 
 
@@ -167,11 +166,11 @@ def _best(opinion: oracles.Opinion) -> np.ndarray:
 
 
 def _second_call(
-    layer: Layer, dy: np.ndarray, y: Any, cache: Any, returned: layer_gradients.Returned
+    layer: Layer, dy: np.ndarray, y: Any, cache: Any, returned: gradients.Returned
 ) -> list[str]:
     """Say so where backward gives other gradients when it is called again with the same cache."""
     first = {i: np.array(to_numpy(g)) for i, g in returned.gradients.items() if g is not None}
-    again = layer_gradients.collect(layer, dy, y, cache).gradients
+    again = gradients.collect(layer, dy, y, cache).gradients
     for i, gradient in first.items():
         if not np.array_equal(gradient, to_numpy(again[i]), equal_nan=True):
             return ["backward gives other gradients when called again: it changes its cache or y"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bnstudy.gradient_check.layer_report import FAIL, NO_VERDICT, PASS, LayerResult, Row
+from bnstudy.gradient_check.own_layer.report import FAIL, NO_VERDICT, PASS, LayerResult, Row
 
 
 def row(verdict=PASS, mistake="", order=1.96, complex_step=2e-16):
