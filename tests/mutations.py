@@ -28,7 +28,6 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120  # seconds for one row
-NO_RESULT = "no result after"
 # Forks of one process that has imported what is slow to import, and nothing of ours.
 PROCESSES = multiprocessing.get_context("forkserver")
 PRELOADED = ["tensorflow", "keras", "matplotlib.figure", "hypothesis", "pydantic", "pytest"]
@@ -106,7 +105,7 @@ def failure_of(row: Mutation | None, *arguments: str, timeout: float | None = No
         process.join(timeout)
         if process.is_alive():
             process.kill()
-            return f"{NO_RESULT} {timeout:.0f} s"
+            return f"no result after {timeout:.0f} s"
         if process.exitcode == 0:
             return None
         failure = ElementTree.parse(report).find(".//failure") if report.exists() else None
@@ -120,8 +119,6 @@ def missed(row: Mutation) -> str | None:
     if reason := stale(row):
         return reason
     message = failure_of(row, "-n0", row.test, timeout=TIMEOUT)
-    if message and message.startswith(NO_RESULT):  # a fork of TensorFlow's threads can hang
-        message = failure_of(row, "-n0", row.test, timeout=TIMEOUT)
     if message is None:
         return "the test passes"
     return None if ASSERTION.match(message) else f"not an assertion: {message[-2000:]}"

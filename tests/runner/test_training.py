@@ -172,7 +172,7 @@ def test_a_restored_training_goes_on_as_the_one_that_was_saved(tmp_path, monkeyp
         (first.optimizer.state, second.optimizer.state),
     ):
         for name, variable in one.items():
-            assert variable.numpy().tobytes() == other[name].numpy().tobytes(), name
+            np.testing.assert_array_equal(variable.numpy(), other[name].numpy(), name, strict=True)
     for name in ("epoch", "step", "images", "cost_sum", "correct"):
         assert getattr(first.state, name) == getattr(second.state, name)
 
