@@ -49,6 +49,13 @@ RATE, WIDTH = "optimizer.learning_rate", "model.width"
                                "training.epochs": 2})],
             ["0", "1"],
         ),
+        # Many differences, but few in each: a label names those of its own group.
+        (
+            [("a", {}), ("a", {RATE: 1.0, WIDTH: 0.5, "bn.momentum": 0.5}),
+             ("c", {"bn.epsilon": 0.5, "training.epochs": 2})],
+            ["case a", f"case a, {WIDTH} = 0.5, bn.momentum = 0.5, {RATE} = 1.0",
+             "case c, bn.epsilon = 0.5, training.epochs = 2"],
+        ),
     ],
 )  # fmt: skip
 def test_labels_say_what_differs(make_run, runs, labels):

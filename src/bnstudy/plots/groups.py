@@ -24,7 +24,7 @@ _NAMES = {
     "cifar10": "CIFAR-10",
     "float32": "",  # the usual precision is not mentioned
 }
-_MOST_KEYS = 4  # with more, the folder's name is the better label
+_MOST_KEYS = 4  # in a label; with more, it names its own group's alone, else the folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +70,20 @@ def group_runs(logs: Sequence[RunLog]) -> list[Group]:
     ]
 
 
+def differing_keys(logs: Sequence[RunLog]) -> list[str]:
+    """Return the keys, but the seed, in which the configurations of runs differ."""
+    flats = [log.config.flat() for log in logs]
+    return [
+        key
+        for key in (flats[0] if flats else ())
+        if _separates_groups(key) and any(flat[key] != flats[0][key] for flat in flats)
+    ]
+
+
 def _labels(groups: list[list[RunLog]]) -> list[str]:
     """Return one distinct label per group: the case, if cases differ, and the keys that differ."""
     flats = [group[0].config.flat() for group in groups]
-    differing = [
-        key
-        for key in flats[0]
-        if _separates_groups(key) and any(flat[key] != flats[0][key] for flat in flats)
-    ]
+    differing = differing_keys([group[0] for group in groups])
     # A case's own settings go without saying; only what was changed is named.
     if "case" in differing:
         own = [load_config(case=flat["case"]).flat() for flat in flats]
@@ -90,11 +96,23 @@ def _labels(groups: list[list[RunLog]]) -> list[str]:
     if not differing:
         return [_case(flat) for flat in flats]
     if len(differing) > _MOST_KEYS:
-        return _folder_labels(groups)
+        return _labels_of_own_changes(flats, differing) or _folder_labels(groups)
     return [
         ", ".join(_case(flat) if key == "case" else _change(key, flat[key]) for key in differing)
         for flat in flats
     ]
+
+
+def _labels_of_own_changes(flats: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
+    """Return labels with the keys that each group changed in its case, or none if they get long."""
+    labels = []
+    for flat in flats:
+        case = load_config(case=flat["case"]).flat()
+        own = [key for key in keys if key != "case" and flat[key] != case[key]]
+        if len(own) > _MOST_KEYS:
+            return []
+        labels.append(", ".join([_case(flat), *(_change(key, flat[key]) for key in own)]))
+    return labels if len(set(labels)) == len(labels) else []
 
 
 def _folder_labels(groups: list[list[RunLog]]) -> list[str]:

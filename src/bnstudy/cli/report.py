@@ -1,0 +1,86 @@
+"""`bnstudy report`: tables over the seeds, the verdicts on the post's claims, and pages."""
+
+import argparse
+import json
+import sys
+
+from bnstudy.cli.configuration import Commands, path
+from bnstudy.errors import UserError
+from bnstudy.output import echo
+
+DESCRIPTION = """\
+Group finished runs by everything but the seed; print their last epoch, and the verdict on each
+claim of the post that they can decide. RUN_FOLDER is a run folder, a folder that holds some, or a
+file of `bnstudy bench --json`, for the claims about speed."""
+EXAMPLES = """\
+examples:
+  bnstudy report logs/published/lite
+  bnstudy report logs/published/lite logs/published/bench/lite.json --show verdicts
+  bnstudy report logs/mine-* --format csv > mine.csv
+  bnstudy report logs/published/lite --figures figures
+  bnstudy report --write README.md            renew the tables between its <!-- report ... --> marks
+"""
+
+
+def add_parser(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "report",
+        help="tables over the seeds, and the verdicts on the post's claims",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(function=run)
+    add = parser.add_argument
+    add("run_folder", metavar="RUN_FOLDER", nargs="*", type=path)
+    add("--format", choices=["markdown", "csv", "json"], default="markdown", help="[markdown]")
+    add(
+        "--show",
+        choices=["results", "provenance", "verdicts"],
+        action="append",
+        help="in Markdown, this part alone; may be repeated [all]",
+    )
+    add("--figures", metavar="FOLDER", type=path, help="draw the figures into this folder")
+    add(
+        "--write",
+        metavar="PAGE",
+        type=path,
+        nargs="+",
+        help="renew the tables in Markdown pages instead; each says of which runs",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report, draw its figures, or renew pages."""
+    if options.write:
+        return _write(options)
+    if not options.run_folder:
+        raise UserError("report: give at least one RUN_FOLDER, or --write PAGE")
+    from bnstudy.report import report as reports
+    from bnstudy.report import tables
+
+    report = reports.make_report(options.run_folder)
+    if options.format == "json":
+        echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
+    elif options.format == "csv":
+        echo(tables.csv_table(report.rows).rstrip("\n"))
+    else:
+        echo(report.markdown(options.show or reports.SHOWN))
+    if options.figures:
+        from bnstudy.report.figure import draw
+
+        for written in draw(report, options.figures):
+            echo(f"drawn: {written}", sys.stderr)  # standard output is the report's
+    return 0
+
+
+def _write(options: argparse.Namespace) -> int:
+    """Renew the tables of pages."""
+    if options.run_folder or options.figures or options.show or options.format != "markdown":
+        raise UserError("report: --write takes pages alone; each says of which runs its tables are")
+    from bnstudy.report import pages
+
+    for page in options.write:
+        pages.write(page, echo)
+    return 0

@@ -1,0 +1,66 @@
+"""The arms of the three cases' experiment, found among runs by their configuration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bnstudy.config.schema import affects_results
+from bnstudy.plots.groups import common_title
+from bnstudy.run_folder.log import RunLog
+
+# Arm -> batch norm, gradients, optimizer, its variant. Everything else is the same in all arms.
+_KEYS = ("model.batch_norm", "training.gradients", "optimizer.name", "optimizer.variant")
+ARMS = {
+    "a": ("none", "autodiff", "adam", "paper"),
+    "b": ("keras", "autodiff", "adam", "paper"),
+    "c": ("custom", "manual", "amsgrad", "paper"),
+    "d": ("none", "manual", "amsgrad", "paper"),
+    "c, bias-corrected": ("custom", "manual", "amsgrad", "keras"),
+    "c, gradients as posted": ("custom", "as_posted", "amsgrad", "paper"),
+}
+FOUR = ("a", "b", "c", "d")  # the 2 x 2 design: {no batch norm, batch norm} x {Adam, AMSGrad}
+MEANING = {
+    "a": "no batch norm, Adam",
+    "b": "batch norm, Adam",
+    "c": "batch norm, AMSGrad",
+    "d": "no batch norm, AMSGrad",
+}
+# A claim about single arms may be tested with runs of fewer epochs, so these do not separate runs.
+_FREE = {"case", "seed", "training.epochs", *_KEYS}
+
+
+@dataclass(frozen=True)
+class Design:
+    """Runs that differ in their arm, their seed and their number of epochs alone."""
+
+    arms: dict[str, dict[int, RunLog]]  # arm -> seed -> the run with the most epochs
+
+    @property
+    def title(self) -> str:
+        """What all runs have in common: data, width, precision."""
+        return common_title([log for arm in self.arms.values() for log in arm.values()])
+
+    def seeds(self, arm: str, epochs: int) -> dict[int, RunLog]:
+        """Return the runs of an arm, by seed, that have at least so many epochs."""
+        runs = self.arms.get(arm, {})
+        return {
+            seed: log for seed, log in sorted(runs.items()) if len(log.metrics["epoch"]) >= epochs
+        }
+
+
+def designs(logs: Iterable[RunLog]) -> list[Design]:
+    """Sort runs into designs, in the order of first appearance; runs of no arm are left out."""
+    found: dict[tuple[object, ...], dict[str, dict[int, RunLog]]] = {}
+    names = {keys: name for name, keys in ARMS.items()}
+    for log in logs:
+        flat = log.config.flat()
+        name = names.get(tuple(flat[key] for key in _KEYS))
+        if name is None:
+            continue
+        setting = tuple(
+            flat[key] for key in sorted(flat) if affects_results(key) and key not in _FREE
+        )
+        runs = found.setdefault(setting, {}).setdefault(name, {})
+        other = runs.get(log.config.seed)
+        if other is None or len(other.metrics["epoch"]) < len(log.metrics["epoch"]):
+            runs[log.config.seed] = log
+    return [Design(arms) for arms in found.values()]

@@ -1,0 +1,322 @@
+"""The claims of the post, and the questions it leaves open, judged by the runs of one design.
+
+The statistics, the thresholds and the number of seeds are those of
+experiments/three_cases/claims.md, which was written before the runs.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bnstudy.report import measures
+from bnstudy.report.arms import FOUR, Design
+from bnstudy.report.estimates import Estimate, contrast, seeds_needed
+from bnstudy.report.measures import Measure
+from bnstudy.report.runs import Benchmark
+from bnstudy.report.verdicts import (
+    NOT_COMPARABLE,
+    NOT_JUDGED,
+    REPLICATES,
+    SMALL,
+    UNDECIDED,
+    Rule,
+    Verdict,
+    above,
+    effect,
+    every,
+    more_than_a_point,
+)
+
+SEEDS = 3  # of each arm; a verdict from fewer is not given
+MEMORIZED = 0.95  # training accuracy below which a gap says nothing about generalization
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim about a difference between arms.
+
+    Attributes:
+        number: as in claims.md.
+        text: the claim, or the question.
+        measure: of each run.
+        formula: the difference, in words.
+        weights: arm -> its weight in the difference.
+        rule: from the interval to the verdict.
+        threshold: which the interval must exclude.
+        beside: further differences, reported and not judged: formula -> measure and weights.
+
+    """
+
+    number: str
+    text: str
+    measure: Measure
+    formula: str
+    weights: Weights
+    rule: Rule
+    threshold: float = 0.0
+    beside: tuple[tuple[str, Measure, Weights], ...] = ()
+
+
+B_A, A_B = {"b": 1.0, "a": -1.0}, {"a": 1.0, "b": -1.0}
+A_C, B_C = {"a": 1.0, "c": -1.0}, {"b": 1.0, "c": -1.0}
+BATCH_NORM = {"a": -0.5, "b": 0.5, "c": 0.5, "d": -0.5}
+AMSGRAD = {"a": -0.5, "b": -0.5, "c": 0.5, "d": 0.5}
+INTERACTION = {"a": 1.0, "b": -1.0, "c": 1.0, "d": -1.0}
+_LAST = measures.LAST_TEST_ACCURACY
+
+CLAIMS = (
+    Claim(
+        "i",
+        "Batch norm raises test accuracy.",
+        measures.TEST_ACCURACY,
+        "b - a",
+        B_A,
+        above(0, accuracy=True),
+        beside=((f"{_LAST.name}, b - a", _LAST, B_A),),
+    ),
+    Claim(
+        "ii",
+        "Batch norm lowers training accuracy.",
+        measures.TRAINING_ACCURACY,
+        "a - b",
+        A_B,
+        above(0),
+    ),
+    Claim(
+        "ii b",
+        "Batch norm narrows the gap between training and test.",
+        measures.PLAIN_GAP,
+        "a - b",
+        A_B,
+        above(0),
+    ),
+    Claim(
+        "iii",
+        "Batch norm converges faster.",
+        measures.AREA,
+        "a - b",
+        A_B,
+        above(0),
+        beside=((f"{measures.EPOCHS_TO_COST.name}, a - b", measures.EPOCHS_TO_COST, A_B),),
+    ),
+    Claim(
+        "v",
+        "Case c trails in test accuracy after 21 epochs ...",
+        measures.TEST_ACCURACY,
+        "a - c",
+        A_C,
+        above(0, accuracy=True),
+        beside=(
+            ("the same, b - c", measures.TEST_ACCURACY, B_C),
+            (f"{_LAST.name}, a - c", _LAST, A_C),
+        ),
+    ),
+    Claim("v b", "... but generalizes well.", measures.GAP, "a - c", A_C, above(0)),
+    *(
+        Claim("vi", question, measure, formula, weights, effect(accuracy))
+        for measure, accuracy in ((measures.TEST_ACCURACY, True), (measures.AREA, False))
+        for question, formula, weights in (
+            ("What does batch norm do?", "((b - a) + (c - d)) / 2", BATCH_NORM),
+            ("What does AMSGrad do?", "((d - a) + (c - b)) / 2", AMSGRAD),
+            ("Does one depend on the other?", "(c - d) - (b - a)", INTERACTION),
+        )
+    ),
+    Claim(
+        "vii",
+        "What do the author's three wrong derivatives cost by themselves?",
+        measures.TEST_ACCURACY,
+        "c - c with gradients as posted",
+        {"c": 1.0, "c, gradients as posted": -1.0},
+        more_than_a_point,
+        threshold=SMALL,
+    ),
+)
+
+
+def judge(design: Design) -> Iterator[Verdict]:
+    """Yield the verdicts on all claims that a design has arms for, in the order of claims.md."""
+    for claim in CLAIMS:
+        if claim.number == "vii":
+            yield from _judge_bias_correction(design)
+        if all(design.arms.get(arm) for arm in claim.weights):
+            yield _judge(claim, design)
+
+
+def _judge(claim: Claim, design: Design) -> Verdict:
+    measure = claim.measure
+    seeds = {arm: tuple(design.seeds(arm, measure.epochs)) for arm in claim.weights}
+    fewest = min(map(len, seeds.values()))
+    verdict = Verdict(
+        number=claim.number,
+        claim=claim.text,
+        statistic=f"{measure.name}: {claim.formula}",
+        threshold=claim.threshold,
+        verdict=NOT_JUDGED,
+        why=f"needs {SEEDS} seeds of each arm" if fewest else f"needs {measure.epochs} epochs",
+        seeds=seeds,
+        runs=_run_names(design, seeds),
+        digits=measure.digits,
+    )
+    if not fewest:
+        return verdict
+    values = _values(design, measure, {*FOUR, *claim.weights})
+    if why := _not_comparable(claim, design, values):
+        return replace(verdict, verdict=NOT_COMPARABLE, why=why)
+    pool = [arm for arm in FOUR if arm in values]
+    estimate = contrast(values, claim.weights, pool)
+    verdict = replace(
+        verdict,
+        value=estimate.value,
+        interval=_interval(estimate),
+        beside=dict(_beside(claim, design)),
+    )
+    if fewest < SEEDS:
+        return verdict
+    word = claim.rule(estimate)
+    why = _how_many_seeds(estimate, claim, len(pool)) if word == UNDECIDED else ""
+    return replace(verdict, verdict=word, why=why)
+
+
+def _values(design: Design, measure: Measure, arms: set[str]) -> dict[str, list[float]]:
+    """Return the values of each arm that has some, in the order of the seeds."""
+    found = {
+        arm: [measure.of(log) for log in design.seeds(arm, measure.epochs).values()]
+        for arm in sorted(arms)
+    }
+    return {arm: values for arm, values in found.items() if values}
+
+
+def _run_names(design: Design, seeds: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
+    return tuple(design.arms[arm][seed].folder.name for arm in seeds for seed in seeds[arm])
+
+
+def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]) -> str:
+    """Return why the arms of a claim cannot be compared, or nothing."""
+    if claim.measure is measures.PLAIN_GAP:
+        logs = [log for arm in claim.weights for log in design.seeds(arm, measures.LAST).values()]
+        found = [measures.plain_training_accuracy(log) for log in logs]
+        known = [accuracy for accuracy in found if accuracy is not None]
+        if known and min(known) < MEMORIZED:
+            return f"a training accuracy is {min(known):.4f}, below {MEMORIZED}"
+        if len(known) < len(found):
+            return "needs `bnstudy evaluate --images training --save` of each run"
+    if any(not math.isfinite(value) for arm in claim.weights for value in values[arm]):
+        return "a run diverged, or never reached the value"
+    return ""
+
+
+def _interval(estimate: Estimate) -> tuple[float, float] | None:
+    return None if math.isnan(estimate.low) else (estimate.low, estimate.high)
+
+
+def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
+    """Yield what is reported beside a verdict: paired differences, and the claim's own list."""
+    if len(claim.weights) == 2:
+        paired = _paired(design, claim.measure, claim.weights)
+        if paired is not None:
+            yield "paired by seed", _text(paired, claim.measure.digits)
+    for name, measure, weights in claim.beside:
+        values = _values(design, measure, {*FOUR, *weights})
+        if all(values.get(arm) for arm in weights):
+            estimate = contrast(values, weights, [arm for arm in FOUR if arm in values])
+            yield name, _text(estimate, measure.digits)
+
+
+def _paired(design: Design, measure: Measure, weights: Weights) -> Estimate | None:
+    """Estimate a difference of two arms from the seeds that both have, seed by seed."""
+    runs = {arm: design.seeds(arm, measure.epochs) for arm in weights}
+    seeds = sorted(set.intersection(*(set(arm) for arm in runs.values())))
+    if len(seeds) < 2:
+        return None
+    differences = [
+        sum(weight * measure.of(runs[arm][seed]) for arm, weight in weights.items())
+        for seed in seeds
+    ]
+    return contrast({"": differences}, {"": 1.0})
+
+
+def _text(estimate: Estimate, digits: int) -> str:
+    if math.isnan(estimate.value):
+        return "not reached by every run"
+    text = f"{estimate.value:+.{digits}f}"
+    if math.isnan(estimate.low):
+        return text
+    return f"{text} ({estimate.low:+.{digits}f} to {estimate.high:+.{digits}f})"
+
+
+def _how_many_seeds(estimate: Estimate, claim: Claim, arms: int) -> str:
+    needed = seeds_needed(estimate, claim.weights, arms, claim.threshold)
+    number = "more than 10,000" if needed is None else f"{needed:,}"
+    return f"{number} seeds of each arm would decide, were the difference as seen"
+
+
+def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
+    """Yield the verdict on vi b: is AMSGrad's early lead its missing bias correction?"""
+    measure, names = measures.FIRST_COST, ("b", "c", "c, bias-corrected")
+    runs = {arm: design.seeds(arm, measure.epochs) for arm in names}
+    seeds = sorted(set.intersection(*(set(arm) for arm in runs.values())))
+    if not seeds:
+        return
+    cost = {arm: np.array([measure.of(runs[arm][seed]) for seed in seeds]) for arm in names}
+    lead = cost["b"] - cost["c"]
+    shares = np.where(lead > 0, (cost["c, bias-corrected"] - cost["c"]) / lead, math.nan)
+    verdict = every(list(shares), 0.5, "yes", "no")
+    why = "case c does not lead in every seed" if verdict == NOT_COMPARABLE else ""
+    if verdict != NOT_COMPARABLE and len(seeds) < SEEDS:
+        verdict, why = NOT_JUDGED, f"needs {SEEDS} seeds of each arm"
+    yield Verdict(
+        number="vi b",
+        claim="Is AMSGrad's early lead its missing bias correction?",
+        statistic=f"{measure.name}: (c with optimizer.variant keras - c) / (b - c), each seed",
+        threshold=0.5,
+        verdict=verdict,
+        why=why,
+        value=None if np.isnan(shares).any() else float(shares.mean()),
+        interval=None if np.isnan(shares).any() else (float(shares.min()), float(shares.max())),
+        seeds={arm: tuple(seeds) for arm in names},
+        beside={f"seed {seed}": f"{share:.3f}" for seed, share in zip(seeds, shares, strict=True)},
+        runs=_run_names(design, {arm: tuple(seeds) for arm in names}),
+        digits=3,
+    )
+
+
+# Contenders of `bnstudy bench`: a, b, c, and c without its two parameters.
+TIMED = ("case a", "case b", "case c", "case c, bn.scale=false, bn.center=false")
+
+
+def judge_speed(benchmark: Benchmark) -> Iterator[Verdict]:
+    """Yield the verdicts on iv and iv b, for each precision of a benchmark."""
+    width = benchmark.results["network"]["width"]
+    for precision in ("float32", "bfloat16"):
+        a, b, c, bare = (benchmark.milliseconds(name, precision) for name in TIMED)
+        if a is None or b is None or c is None:
+            continue
+        where = f"width {width:g}, {precision}"
+        for formula, ratios in (("b / a", b / a), ("c / a", c / a)):
+            yield _speed("iv", "Batch norm takes longer per epoch ...", formula, ratios, 1, where)
+        if bare is not None:
+            shares = np.where(c > a, (c - bare) / (c - a), math.nan)
+            formula = "(c - c without gamma and beta) / (c - a)"
+            text = "... because of its two parameters."
+            yield _speed("iv b", text, formula, shares, 0.5, where)
+
+
+def _speed(
+    number: str, text: str, formula: str, rounds: np.ndarray, threshold: float, where: str
+) -> Verdict:
+    known = not np.isnan(rounds).any()
+    return Verdict(
+        number=number,
+        claim=text,
+        statistic=f"time of a training step, {formula}; {where}",
+        threshold=threshold,
+        verdict=every(list(rounds), threshold, REPLICATES, "does not replicate"),
+        why="" if known else "case c is not slower in every round",
+        value=float(np.median(rounds)) if known else None,
+        interval=(float(rounds.min()), float(rounds.max())) if known else None,
+        digits=2,
+    )

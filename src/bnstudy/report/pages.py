@@ -1,0 +1,69 @@
+"""Tables in Markdown pages, renewed from the run folders that each names.
+
+    <!-- report results verdicts: ../../logs/published/lite -->
+    (written here)
+    <!-- end of report -->
+
+Paths are relative to the page.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from bnstudy.errors import UserError
+from bnstudy.report.report import SHOWN, make_report
+from bnstudy.run_folder.files import write_text_atomic
+
+START = re.compile(r"<!-- report (?P<shown>[^:>]*): (?P<paths>[^>]*?) -->")
+END = "<!-- end of report -->"
+
+
+def renewed(page: Path) -> str:
+    """Return the text of a page with its tables made anew.
+
+    Args:
+        page: a file in Markdown.
+
+    Raises:
+        UserError: it cannot be read, has no table to renew, or a mark in it is wrong.
+
+    """
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read {page}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    marks = list(START.finditer(text))
+    if not marks:
+        raise UserError(f"{page} has no table to renew: no `<!-- report results: FOLDER -->` in it")
+    parts, done = [], 0
+    for mark in marks:
+        end = text.find(END, mark.end())
+        line = text.count("\n", 0, mark.start()) + 1
+        if end < 0 or START.search(text, mark.end(), end):
+            raise UserError(f"{page}, line {line}: no {END!r} follows")
+        parts += [text[done : mark.end()], "\n", _table(page, line, mark), "\n"]
+        done = end
+    return "".join(parts) + text[done:]
+
+
+def _table(page: Path, line: int, mark: re.Match[str]) -> str:
+    shown, paths = mark["shown"].split(), mark["paths"].split()
+    wrong = [name for name in shown if name not in SHOWN]
+    if wrong or not shown or not paths:
+        raise UserError(
+            f"{page}, line {line}: must be `report`, some of {', '.join(SHOWN)}, a colon, and run "
+            "folders"
+        )
+    return make_report([page.parent / path for path in paths]).markdown(shown)
+
+
+def write(page: Path, say: Callable[[str], None]) -> None:
+    """Renew the tables of a page, and say whether they have changed."""
+    text = renewed(page)
+    changed = text != page.read_text(encoding="utf-8")
+    if changed:
+        write_text_atomic(page, text)
+    say(f"{page}: {'renewed' if changed else 'up to date'}")

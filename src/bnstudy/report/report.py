@@ -1,0 +1,123 @@
+"""A report: the table of all groups, and the verdicts on each design among the runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnstudy.plots.groups import Group
+from bnstudy.report import tables
+from bnstudy.report.arms import MEANING, Design, designs
+from bnstudy.report.claims import judge, judge_speed
+from bnstudy.report.measures import LAST
+from bnstudy.report.runs import read
+from bnstudy.report.verdicts import Verdict
+from bnstudy.run_folder.log import RunLog
+
+SHOWN = ("results", "provenance", "verdicts")  # the parts of a report, as `--show` names them
+
+
+@dataclass(frozen=True)
+class Section:
+    """The verdicts on one design, or of one benchmark."""
+
+    title: str
+    design: Design | None
+    verdicts: list[Verdict]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What runs say.
+
+    Attributes:
+        groups: runs that differ in the seed alone.
+        rows: the results of each group.
+        sections: the verdicts.
+        unfinished: runs without a result, which count nowhere.
+
+    """
+
+    groups: list[Group]
+    rows: list[tables.Row]
+    sections: list[Section]
+    unfinished: list[RunLog]
+
+    def markdown(self, shown: Sequence[str] = SHOWN) -> str:
+        """Return the report in Markdown.
+
+        Args:
+            shown: its parts, of `SHOWN`.
+
+        """
+        parts = []
+        if "results" in shown and self.rows:
+            parts += [tables.results_table(self.rows), _caption(self.rows)]
+        if "provenance" in shown and self.rows:
+            parts.append(tables.provenance_table(self.rows))
+        if "verdicts" in shown:
+            parts += [part for section in self.sections for part in _section(section)]
+        if self.unfinished and "results" in shown:
+            parts += [
+                "Not finished, and counted nowhere: "
+                + ", ".join(map(_progress, self.unfinished))
+                + "."
+            ]
+        return "\n\n".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the whole report, for JSON."""
+        return {
+            "results": [row.as_json() for row in self.rows],
+            "verdicts": [
+                {"title": section.title, "verdicts": [v.as_json() for v in section.verdicts]}
+                for section in self.sections
+            ],
+            "unfinished": [log.folder.name for log in self.unfinished],
+        }
+
+
+def make_report(paths: Sequence[str | Path]) -> Report:
+    """Read runs and judge them.
+
+    Args:
+        paths: run folders, folders of run folders, and files of `bnstudy bench --json`.
+
+    Raises:
+        UserError: there is no run below one of them, a run is damaged, or two have the same
+            configuration and seed.
+
+    """
+    evidence = read(paths)
+    logs = [log for group in evidence.groups for log in group.logs]
+    sections = [
+        Section(design.title, design, list(judge(design)))
+        for design in designs(logs)
+        if len(design.arms) > 1 and any(design.seeds(arm, LAST) for arm in design.arms)
+    ]
+    speeds = [(bench.path.name, list(judge_speed(bench))) for bench in evidence.benchmarks]
+    sections += [Section(f"speed, {name}", None, verdicts) for name, verdicts in speeds if verdicts]
+    return Report(evidence.groups, tables.rows(evidence.groups), sections, evidence.unfinished)
+
+
+def _caption(rows: Sequence[tables.Row]) -> str:
+    epochs = sorted({row.epochs for row in rows})
+    which = f"Epoch {epochs[0]} of {epochs[0]}" if len(epochs) == 1 else "The last epoch"
+    several = any(len(row.seeds) > 1 for row in rows)
+    spread = ": the mean over n seeds ± their standard deviation" if several else ""
+    return (
+        f"{which}{spread}. Training metrics are running means over the epoch in training mode; the "
+        "gap is training - test accuracy."
+    )
+
+
+def _section(section: Section) -> list[str]:
+    head = f"**{section.title}**"
+    if section.design is not None:
+        arms = [f"{arm}: {MEANING[arm]}" for arm in MEANING if arm in section.design.arms]
+        head += f" ({'; '.join(arms)})"
+    return [head, tables.verdicts_table(section.verdicts)]
+
+
+def _progress(log: RunLog) -> str:
+    return f"{log.folder.name} ({len(log.metrics['epoch'])} of {log.config.training.epochs} epochs)"

@@ -1,0 +1,113 @@
+"""The runs of a report: from paths to logs, grouped by everything but the seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnstudy.errors import UserError
+from bnstudy.paths import as_list, user_path
+from bnstudy.plots.groups import Group, group_runs
+from bnstudy.run_folder.files import read_json
+from bnstudy.run_folder.log import RunLog, load_log
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What `bnstudy bench --json` printed into a file."""
+
+    path: Path
+    results: dict[str, Any]
+
+    def milliseconds(self, name: str, precision: str) -> np.ndarray | None:
+        """Return a contender's time per training step in each round, or None if it is not there."""
+        for row in self.results["rows"]:
+            if (row.get("name"), row.get("precision")) == (name, precision):
+                rounds = row.get("training_ms_by_round")
+                return None if rounds is None else np.array(rounds, np.float64)
+        return None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a report is made of: finished runs, runs that have not finished, benchmarks."""
+
+    groups: list[Group]  # of finished runs
+    unfinished: list[RunLog]
+    benchmarks: list[Benchmark]
+
+
+def read(paths: Sequence[str | Path]) -> Evidence:
+    """Read run folders, folders of run folders at any depth, and files of `bnstudy bench --json`.
+
+    Args:
+        paths: at least one.
+
+    Raises:
+        UserError: there is no run below one of them, or two have the same configuration and seed.
+
+    """
+    found = [
+        user_path(path, "run_folders", "paths of run folders")
+        for path in as_list(paths, "run_folders", "paths of run folders")
+    ]
+    if not found:
+        raise UserError("nothing to report: give at least one run folder")
+    benchmarks = [_read_benchmark(path) for path in found if path.is_file()]
+    folders = [run for path in found if not path.is_file() for run in _run_folders(path)]
+    logs = [
+        load_log(folder) for folder in {folder.resolve(): folder for folder in folders}.values()
+    ]
+    groups = group_runs([log for log in logs if log.result is not None])
+    for group in groups:
+        _refuse_the_same_seed_twice(group)
+    return Evidence(groups, [log for log in logs if log.result is None], benchmarks)
+
+
+def _run_folders(place: Path) -> list[Path]:
+    """Return a run folder itself, or all those below a folder."""
+    if not place.exists():
+        raise UserError(f"{place}: no such folder; give run folders, or a folder that holds some")
+    runs = sorted(path.parent for path in place.rglob("metrics.csv"))
+    if not runs:
+        raise UserError(f"{place} holds no run: no metrics.csv in it or below it")
+    return runs
+
+
+def _read_benchmark(path: Path) -> Benchmark:
+    results = read_json(path) if path.suffix == ".json" else None
+    if results is None or not isinstance(results.get("rows"), list) or "network" not in results:
+        raise UserError(
+            f"{path} is a file, but not of `bnstudy bench --json`; give run folders or such files"
+        )
+    return Benchmark(path, results)
+
+
+def _refuse_the_same_seed_twice(group: Group) -> None:
+    seen: dict[int, Path] = {}
+    for log in group.logs:
+        first = seen.setdefault(log.config.seed, log.folder)
+        if first != log.folder:
+            raise UserError(
+                f"{first} and {log.folder} are the same configuration with the same seed; a seed "
+                "counts once, so give one of them"
+            )
+
+
+def environments(log: RunLog) -> list[dict[str, Any]]:
+    """Return the entries of a run's environment.json, one for each start; none if it is missing."""
+    entries = (read_json(log.folder / "environment.json") or {}).get("continuations", [])
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def commits(log: RunLog) -> list[str]:
+    """Return the commits that made a run, shortened, with + where files had been changed."""
+    states = [entry.get("git") or {} for entry in environments(log)]
+    names = [
+        state["commit"][:7] + ("+" if state.get("dirty") else "")
+        for state in states
+        if state.get("commit")
+    ]
+    return list(dict.fromkeys(names))

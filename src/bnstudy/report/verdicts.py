@@ -1,0 +1,127 @@
+"""Verdicts: the rules that turn an interval into one, and what is reported with it."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bnstudy.report.estimates import Estimate
+
+REPLICATES, DOES_NOT, UNDECIDED = "replicates", "does not replicate", "undecided"
+NOT_COMPARABLE, NOT_JUDGED = "not comparable", "not judged"
+SMALL = 0.01  # a difference of test accuracies that is called small
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one claim or question, and all that it rests on.
+
+    Attributes:
+        number: of the claim, as in claims.md.
+        claim: what is claimed or asked.
+        statistic: what was computed.
+        threshold: what it was compared with; None for a question without one.
+        verdict: replicates, does not replicate, undecided, not comparable, not judged; or the
+            answer to a question.
+        why: more about it, such as the number of seeds that would decide.
+        value: of the statistic; None if it could not be computed.
+        interval: of 95 %, or the range over the rounds of a benchmark.
+        seeds: arm -> seeds.
+        beside: further numbers, which decide nothing.
+        runs: the run folders, or files, that it was computed from.
+        digits: after the decimal point.
+
+    """
+
+    number: str
+    claim: str
+    statistic: str
+    threshold: float | None
+    verdict: str
+    why: str = ""
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
+    runs: Sequence[str] = ()
+    digits: int = 4
+
+    def number_text(self) -> str:
+        """Return the value with its interval, as in tables; empty if there is none."""
+        if self.value is None:
+            return ""
+        text = f"{self.value:+.{self.digits}f}"
+        if self.interval is None:
+            return text
+        low, high = self.interval
+        return f"{text} ({low:+.{self.digits}f} to {high:+.{self.digits}f})"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all attributes, for JSON."""
+        values = vars(self) | {"interval": None if self.interval is None else list(self.interval)}
+        values |= {"seeds": {arm: list(seeds) for arm, seeds in self.seeds.items()}}
+        return values | {"beside": dict(self.beside), "runs": list(self.runs)}
+
+
+Rule = Callable[[Estimate], str]
+
+
+def above(threshold: float, accuracy: bool = False) -> Rule:
+    """Return the rule of a claim that something is above a threshold.
+
+    Args:
+        threshold: the interval must lie above it for the claim to replicate, below it for it not
+            to replicate.
+        accuracy: for a test accuracy with threshold 0, it does not replicate either if the lower
+            end is at most 0 and the upper below 0.01: the effect, if any, is small.
+
+    """
+
+    def rule(estimate: Estimate) -> str:
+        if estimate.low > threshold:
+            return REPLICATES
+        small = accuracy and estimate.low <= threshold and estimate.high < threshold + SMALL
+        return DOES_NOT if estimate.high < threshold or small else UNDECIDED
+
+    return rule
+
+
+def effect(accuracy: bool = False) -> Rule:
+    """Return the rule of a question for an effect.
+
+    Args:
+        accuracy: of a test accuracy, where an interval within 0.01 of 0 is an answer too.
+
+    """
+
+    def rule(estimate: Estimate) -> str:
+        if estimate.low > 0 or estimate.high < 0:
+            return "effect"
+        none = accuracy and estimate.low >= -SMALL and estimate.high <= SMALL
+        return f"none above {SMALL}" if none else UNDECIDED
+
+    return rule
+
+
+def more_than_a_point(estimate: Estimate) -> str:
+    """Judge whether a loss of test accuracy is more than 0.01."""
+    if estimate.low > SMALL:
+        return "more than a point"
+    return "less than a point" if estimate.high < SMALL else UNDECIDED
+
+
+def every(values: Sequence[float], threshold: float, yes: str, no: str) -> str:
+    """Judge values of which each must be above the threshold, or at most it.
+
+    Args:
+        values: one per seed, or per round of a benchmark.
+        threshold: of each.
+        yes: the verdict if all are above it.
+        no: the verdict if none is.
+
+    """
+    if any(map(math.isnan, values)):
+        return NOT_COMPARABLE
+    if all(value > threshold for value in values):
+        return yes
+    return no if all(value <= threshold for value in values) else UNDECIDED
