@@ -14,9 +14,9 @@ def contender(name, *rounds):
     return Contender(name, "float32", config(), rounds=[{"training": times} for times in rounds])
 
 
-def contenders_of(*cases, overrides=None, steps=4, peers=False):
+def contenders_of(*cases, overrides=None, steps=4, peers=False, also=()):
     small = {"model.width": 0.05, "training.batch_size": 10} | (overrides or {})
-    return make_contenders(cases, ["float32", "bfloat16"], ["quick"], small, steps, peers)
+    return make_contenders(cases, ["float32", "bfloat16"], ["quick"], small, steps, peers, also)
 
 
 def test_ratios_are_taken_within_a_round():
@@ -44,6 +44,16 @@ def test_case_c_also_runs_with_automatic_gradients_and_each_in_each_precision():
     assert all(each.config.training.precision == each.precision for each in made)
 
 
+def test_case_c_with_other_keys_comes_first_so_that_case_c_itself_is_compared():
+    made = contenders_of("c", also=["bn.scale=false,bn.center=false", "optimizer.name=sgd"])
+    assert [each.name for each in made[:4]] == [
+        "case c, bn.scale=false, bn.center=false",
+        *("case c, optimizer.name=sgd", "case c, autodiff", "case c"),
+    ]
+    assert (made[0].config.bn.scale, made[0].config.bn.center) == (False, False)
+    assert made[1].config.optimizer.name == "sgd"
+
+
 @pytest.mark.parametrize(("augment", "images"), [(True, 60), (False, 120)])
 def test_the_training_set_has_as_many_batches_as_a_round_has_steps(augment, images):
     (each, _) = contenders_of("a", overrides={"data.augment": augment}, steps=12)
@@ -62,6 +72,8 @@ def test_keys_that_have_their_own_option_are_refused():
     for key, option in measure.OPTIONS.items():
         with pytest.raises(UserError, match=f"bench: {key} is set by {option}"):
             contenders_of("a", overrides={key: 10})
+        with pytest.raises(UserError, match=f"bench: {key} is set by {option}"):
+            contenders_of("a", also=[f"{key}=10"])
 
 
 def test_a_system_without_signal_masks_is_refused(monkeypatch):

@@ -32,6 +32,7 @@ def test_results_come_from_times_as_documented(ours):
     assert row["training_ms"] == pytest.approx(500)
     assert row["training_spread"] == pytest.approx((0.75 - 0.4) / 2 / 0.5)  # quartiles of eight
     assert row["images_per_second"] == pytest.approx(100)
+    assert row["training_ms_by_round"] == pytest.approx([500, 500])
     assert row["gflops"] == pytest.approx(2e6 * 50 / 0.5 / 1e9)
     assert row["convolutions_gflops"] == pytest.approx(2e6 * 50 / 0.36 / 1e9)
     assert row["backward_ms"] == pytest.approx(200)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bnstudy.backend.startup import import_tensorflow
 from bnstudy.bench.peers import PEERS
-from bnstudy.config.load import load_config
+from bnstudy.config.load import load_config, parse_set
 from bnstudy.config.registry import find
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError, one_line
@@ -67,6 +67,7 @@ def make_contenders(
     overrides: dict[str, Any],
     steps: int,
     peers: bool,
+    also: Sequence[str] = (),
 ) -> list[Contender]:
     """Return the contenders: each case, and case c also with automatic gradients.
 
@@ -77,6 +78,7 @@ def make_contenders(
         overrides: as for a run, without the keys in `OPTIONS`.
         steps: training steps in a round.
         peers: add the other frameworks of bench/peers/ that are installed, with case b.
+        also: "KEY=VALUE,KEY=VALUE", each of which adds case c with these keys changed.
 
     Raises:
         UserError: the configuration is wrong, its data set is too small for that many steps, or
@@ -86,7 +88,7 @@ def make_contenders(
     if not hasattr(signal, "pthread_sigmask"):
         raise UserError("bench: works on Linux and macOS only")
 
-    def config(case: str, precision: str, **others: str) -> Config:
+    def config(case: str, precision: str, **others: Any) -> Config:
         changes = {**overrides, "training.precision": precision, **others}
         unlimited = load_config(case, presets, None, changes)
         copies = 2 if unlimited.data.augment else 1  # of each image in a batch
@@ -94,11 +96,17 @@ def make_contenders(
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
         return load_config(case, presets, None, {**changes, **limits})
 
+    variants = {
+        text: dict(parse_set(change, "--also") for change in text.split(",")) for text in also
+    }
     for key, option in OPTIONS.items():
-        if key in overrides:
+        if key in overrides or any(key in changes for changes in variants.values()):
             raise UserError(f"bench: {key} is set by {option}")
     result = []
     for precision in precisions:
+        for text, changes in variants.items():
+            name = f"case c, {text.replace(',', ', ')}"
+            result.append(Contender(name, precision, config("c", precision, **changes)))
         for case in cases:
             if case == "c":  # shows what the gradients by hand cost
                 automatic = config(case, precision, **{"training.gradients": "autodiff"})

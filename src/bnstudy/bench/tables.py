@@ -66,6 +66,9 @@ def row_of(contender: Contender, flops: int) -> dict[str, Any]:
         "images_per_second": batch / median("training"),
         "training_ms": 1e3 * median("training"),
         "training_spread": contender.spread("training"),
+        "training_ms_by_round": [
+            1e3 * median("training", number) for number in range(len(contender.rounds))
+        ],
         "gflops": flops * batch / median("training") / 1e9,
         "peak_mb": contender.peak_mb,
     }

@@ -41,6 +41,13 @@ def add_parser(commands: Commands) -> None:
     )
     add_set_and_data(parser)
     add(
+        "--also",
+        metavar="CHANGES",
+        action="append",
+        default=[],
+        help="add case c with keys changed, such as bn.scale=false,bn.center=false; repeatable",
+    )
+    add(
         "--peers",
         action="store_true",
         help="add plain TensorFlow, Keras fit, and PyTorch and JAX if installed",
@@ -68,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
         overrides=overrides_of(options),
         steps=options.steps,
         peers=options.peers,
+        also=options.also,
     )
     try:
         measure.measure(contenders, options.rounds)

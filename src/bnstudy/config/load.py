@@ -76,8 +76,12 @@ def load_config(
     return _resolve(sorted(overlays, key=_rank), case)
 
 
-def parse_set(text: str) -> tuple[str, Any]:
+def parse_set(text: str, option: str = "--set") -> tuple[str, Any]:
     """Split "KEY=VALUE", with VALUE read as YAML: "bn.momentum=0.9" -> ("bn.momentum", 0.9).
+
+    Args:
+        text: to split.
+        option: where it was given, for messages.
 
     Raises:
         UserError: there is no "=", no key, or the value is not YAML.
@@ -85,8 +89,8 @@ def parse_set(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise user_error(f"--set {show(text)}: must be KEY=VALUE, for example training.epochs=3")
-    return key.strip(), parse_yaml(value, f"--set {show(text)}")
+        raise user_error(f"{option} {show(text)}: must be KEY=VALUE, for example training.epochs=3")
+    return key.strip(), parse_yaml(value, f"{option} {show(text)}")
 
 
 def differences(a: Config, b: Config) -> list[str]:
