@@ -35,7 +35,7 @@ def test_it_prints_json_and_its_tables(capsys, monkeypatch):
         (["--preset", "quick", "--steps", "9999"], "the size of the set (from --steps)"),
         (["--set", "data.train_limit=9"], "data.train_limit is set by --steps"),
         (["--also", "bn.scale=no,bn.centre=false"], "bn.centre"),
-        (["--also", "bn.scale"], "--also bn.scale: must be KEY=VALUE"),
+        (["--also", "bn.scale"], "--also 'bn.scale': must be KEY=VALUE"),
     ],
 )
 def test_wrong_input_is_one_line(capsys, arguments, says):

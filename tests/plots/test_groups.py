@@ -40,7 +40,7 @@ RATE, WIDTH = "optimizer.learning_rate", "model.width"
         ([("a", {}), ("c", {WIDTH: 0.5})], [f"case a, {WIDTH} = 1.0", f"case c, {WIDTH} = 0.5"]),
         (
             [("a", {}), ("c", {"model.batch_norm": "keras"})],
-            ["case a, model.batch_norm = none", "case c, model.batch_norm = keras"],
+            ["case a", "case c, model.batch_norm = keras"],
         ),
         ([(None, {}), ("a", {})], ["no case", "case a"]),
         # Too many differences for a label.

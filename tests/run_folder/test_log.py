@@ -255,11 +255,17 @@ def test_damaged_metrics_name_file_line_and_what_is_right(folder, text, message)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ['{"epochs": 3', "[1, 2]"])
+@pytest.mark.parametrize("text", ['{"epochs": 3', "[1, 2]", '{"epochs": null}', '{"epochs": 3}'])
 def test_a_damaged_result(folder, text):
     (folder / "result.json").write_text(text)
     with pytest.raises(UserError, match=r"result\.json is damaged"):
         load_log(folder)
+
+
+def test_the_result_of_a_diverged_run_is_read(folder):
+    rows = [make_rows()[-1]._replace(test_cost=math.inf)]
+    write_json(folder / "result.json", result_from(rows, load_log(folder).config, 10))
+    assert load_log(folder).result["test_cost"] is None
 
 
 def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():

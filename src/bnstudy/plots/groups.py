@@ -24,7 +24,7 @@ _NAMES = {
     "cifar10": "CIFAR-10",
     "float32": "",  # the usual precision is not mentioned
 }
-_MOST_KEYS = 4  # in a label; with more, it names its own group's alone, else the folder
+_MOST_KEYS = 4  # in a label, the case included; with more, the folder's name is the better one
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,35 +84,28 @@ def _labels(groups: list[list[RunLog]]) -> list[str]:
     """Return one distinct label per group: the case, if cases differ, and the keys that differ."""
     flats = [group[0].config.flat() for group in groups]
     differing = differing_keys([group[0] for group in groups])
-    # A case's own settings go without saying; only what was changed is named.
-    if "case" in differing:
-        own = [load_config(case=flat["case"]).flat() for flat in flats]
-        differing = [
-            key
-            for key in differing
-            if key == "case"
-            or any(flat[key] != case[key] for flat, case in zip(flats, own, strict=True))
-        ]
     if not differing:
         return [_case(flat) for flat in flats]
-    if len(differing) > _MOST_KEYS:
-        return _labels_of_own_changes(flats, differing) or _folder_labels(groups)
-    return [
-        ", ".join(_case(flat) if key == "case" else _change(key, flat[key]) for key in differing)
-        for flat in flats
+    if "case" not in differing:
+        if len(differing) > _MOST_KEYS:
+            return _folder_labels(groups)
+        return [", ".join(_change(key, flat[key]) for key in differing) for flat in flats]
+    # A case's own settings go without saying; only what was changed is named.
+    cases = [load_config(case=flat["case"]).flat() for flat in flats]
+    own = [
+        [key for key in differing if key != "case" and flat[key] != case[key]]
+        for flat, case in zip(flats, cases, strict=True)
     ]
-
-
-def _labels_of_own_changes(flats: list[dict[str, Any]], keys: Sequence[str]) -> list[str]:
-    """Return labels with the keys that each group changed in its case, or none if they get long."""
-    labels = []
-    for flat in flats:
-        case = load_config(case=flat["case"]).flat()
-        own = [key for key in keys if key != "case" and flat[key] != case[key]]
-        if len(own) > _MOST_KEYS:
-            return []
-        labels.append(", ".join([_case(flat), *(_change(key, flat[key]) for key in own)]))
-    return labels if len(set(labels)) == len(labels) else []
+    # A key that is the same in every case is named in all groups, changed or not.
+    everywhere = {key for keys in own for key in keys if len({case[key] for case in cases}) == 1}
+    for named in ([{*keys, *everywhere} for keys in own], own):  # the longer labels, if they fit
+        labels = [
+            ", ".join([_case(flat), *(_change(key, flat[key]) for key in differing if key in keys)])
+            for flat, keys in zip(flats, named, strict=True)
+        ]
+        if max(map(len, named)) < _MOST_KEYS and len(set(labels)) == len(labels):
+            return labels
+    return _folder_labels(groups)
 
 
 def _folder_labels(groups: list[list[RunLog]]) -> list[str]:

@@ -166,7 +166,7 @@ def _judge(claim: Claim, design: Design) -> Verdict:
     values = _values(design, measure, {*FOUR, *claim.weights})
     if why := _not_comparable(claim, design, values):
         return replace(verdict, verdict=NOT_COMPARABLE, why=why)
-    pool = [arm for arm in FOUR if arm in values]
+    pool = _pool(values)
     estimate = contrast(values, claim.weights, pool)
     verdict = replace(
         verdict,
@@ -188,6 +188,11 @@ def _values(design: Design, measure: Measure, arms: set[str]) -> dict[str, list[
         for arm in sorted(arms)
     }
     return {arm: values for arm, values in found.items() if values}
+
+
+def _pool(values: dict[str, list[float]]) -> list[str]:
+    """Return the arms over which the deviation is pooled: of the four, those with a value each."""
+    return [arm for arm in FOUR if arm in values and all(map(math.isfinite, values[arm]))]
 
 
 def _run_names(design: Design, seeds: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
@@ -222,7 +227,7 @@ def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
     for name, measure, weights in claim.beside:
         values = _values(design, measure, {*FOUR, *weights})
         if all(values.get(arm) for arm in weights):
-            estimate = contrast(values, weights, [arm for arm in FOUR if arm in values])
+            estimate = contrast(values, weights, _pool(values))
             yield name, _text(estimate, measure.digits)
 
 
@@ -263,7 +268,7 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
         return
     cost = {arm: np.array([measure.of(runs[arm][seed]) for seed in seeds]) for arm in names}
     lead = cost["b"] - cost["c"]
-    shares = np.where(lead > 0, (cost["c, bias-corrected"] - cost["c"]) / lead, math.nan)
+    shares = (cost["c, bias-corrected"] - cost["c"]) / np.where(lead > 0, lead, math.nan)
     verdict = every(list(shares), 0.5, "yes", "no")
     why = "case c does not lead in every seed" if verdict == NOT_COMPARABLE else ""
     if verdict != NOT_COMPARABLE and len(seeds) < SEEDS:
@@ -299,7 +304,7 @@ def judge_speed(benchmark: Benchmark) -> Iterator[Verdict]:
         for formula, ratios in (("b / a", b / a), ("c / a", c / a)):
             yield _speed("iv", "Batch norm takes longer per epoch ...", formula, ratios, 1, where)
         if bare is not None:
-            shares = np.where(c > a, (c - bare) / (c - a), math.nan)
+            shares = (c - bare) / np.where(c > a, c - a, math.nan)
             formula = "(c - c without gamma and beta) / (c - a)"
             text = "... because of its two parameters."
             yield _speed("iv b", text, formula, shares, 0.5, where)

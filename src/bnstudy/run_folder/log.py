@@ -97,7 +97,9 @@ def _read_result(path: Path) -> dict[str, Any] | None:
     if result is None:
         return None
     for name in ("epochs", *RESULT_COLUMNS):
-        if not isinstance(result.get(name), int | float) or isinstance(result[name], bool):
+        value = result.get(name, "missing")
+        diverged = value is None and name.endswith("_cost")
+        if not diverged and (not isinstance(value, int | float) or isinstance(value, bool)):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result
 

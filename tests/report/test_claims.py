@@ -1,0 +1,219 @@
+"""The verdicts on designs whose curves are chosen so that the answers are known."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bnstudy.report.arms import FOUR, designs
+from bnstudy.report.claims import judge, judge_speed
+from bnstudy.report.runs import Benchmark
+from bnstudy.run_folder.files import write_json
+from bnstudy.run_folder.log import load_log
+
+NOISE = np.array([-0.002, 0.0, 0.002])  # of the seeds, in every arm: the deviation is 0.002
+HALF = stats.t.ppf(0.975, 8) * 0.002 * np.sqrt(2 / 3)  # of a difference of two arms
+LEVELS = {"a": 0.80, "b": 0.82, "c": 0.83, "d": 0.79}  # test accuracy
+
+
+@pytest.fixture
+def make_design(make_finished):
+    """Return the design of runs with constant curves; levels may differ by arm."""
+
+    def make(test=LEVELS, train=None, cost=None, seeds=3, arms=FOUR, extra=()):
+        folders = [
+            make_finished(
+                arm,
+                seed,
+                test_accuracy=test[arm] + NOISE[seed],
+                train_accuracy=(train or dict.fromkeys(FOUR, 0.9))[arm] + NOISE[seed],
+                train_cost=(cost or dict.fromkeys(FOUR, 0.5))[arm] + NOISE[seed],
+            )
+            for arm in arms
+            for seed in range(seeds)
+        ]
+        (design,) = designs([load_log(folder) for folder in [*folders, *extra]])
+        return design
+
+    return make
+
+
+def named(design, number, start=""):
+    (found,) = [v for v in judge(design) if v.number == number and v.statistic.startswith(start)]
+    return found
+
+
+def test_differences_of_known_arms_and_their_pooled_interval(make_design):
+    design = make_design()
+    for number, value in (("i", 0.02), ("v", -0.03)):
+        found = named(design, number)
+        assert found.value == pytest.approx(value)
+        assert found.interval == pytest.approx((value - HALF, value + HALF))
+        assert found.seeds == dict.fromkeys(found.seeds, (0, 1, 2))
+    assert named(design, "i").verdict == "replicates"
+    assert named(design, "v").verdict == "does not replicate"
+    assert named(design, "v").beside["the same, b - c"].startswith("-0.0100 (")
+    # The seeds have the same noise in both arms, so that paired differences have none.
+    assert named(design, "i").beside["paired by seed"] == "+0.0200 (+0.0200 to +0.0200)"
+
+
+def test_lower_training_accuracy_and_cost_with_batch_norm(make_design):
+    train, cost = {**LEVELS, "a": 0.83}, {"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.8}
+    design = make_design(train=train, cost=cost)
+    assert named(design, "ii").verdict == "replicates"
+    assert named(design, "ii").value == pytest.approx(0.83 - 0.82)
+    assert named(design, "iii").verdict == "replicates"
+    assert named(design, "iii").value == pytest.approx(0.1)
+    assert named(design, "iii").beside == {
+        "paired by seed": "+0.1000 (+0.1000 to +0.1000)",
+        "epochs until the training cost is below 0.75 nats, a - b": "not reached by every run",
+    }
+    assert named(design, "v b").value == pytest.approx((0.83 - 0.80) - (0.83 - 0.83))
+
+
+def test_the_effects_of_a_two_by_two_design(make_design):
+    design = make_design(cost={"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.8})
+    by_question = {(v.claim, v.statistic[:4]): v for v in judge(design) if v.number == "vi"}
+    expected = {
+        ("What does batch norm do?", "test"): (0.03, 1),
+        ("What does AMSGrad do?", "test"): (0.0, 1),
+        ("Does one depend on the other?", "test"): (0.02, 2),
+        ("What does batch norm do?", "trai"): (-0.15, 1),
+        ("What does AMSGrad do?", "trai"): (-0.05, 1),
+        ("Does one depend on the other?", "trai"): (-0.1, 2),
+    }
+    assert by_question.keys() == expected.keys()
+    for key, (value, width) in expected.items():
+        found, half = by_question[key], width * HALF / np.sqrt(2)
+        assert found.value == pytest.approx(value, abs=1e-12), key
+        assert found.interval == pytest.approx((value - half, value + half)), key
+    assert by_question["What does AMSGrad do?", "test"].verdict == "none above 0.01"
+    assert by_question["What does AMSGrad do?", "trai"].verdict == "effect"
+
+
+def test_too_few_seeds_are_described_and_not_judged(make_design):
+    found = named(make_design(seeds=2), "i")
+    assert (found.verdict, found.why) == ("not judged", "needs 3 seeds of each arm")
+    assert found.value == pytest.approx(0.02)
+    assert found.interval is not None
+
+
+def test_one_seed_has_no_interval(make_design):
+    found = named(make_design(seeds=1), "v")
+    assert (found.value, found.interval) == (pytest.approx(-0.03), None)
+
+
+def test_an_undecided_claim_says_how_many_seeds_would_decide(make_design):
+    found = named(make_design(train={"a": 0.803, "b": 0.8, "c": 0.8, "d": 0.8}), "ii")
+    assert found.verdict == "undecided"
+    needed = next(
+        n for n in range(2, 99) if stats.t.ppf(0.975, 4 * (n - 1)) * 0.002 * (2 / n) ** 0.5 < 0.003
+    )
+    assert found.why == f"{needed} seeds of each arm would decide, were the difference as seen"
+
+
+def test_without_an_arm_its_claims_are_left_out(make_design):
+    assert {v.number for v in judge(make_design(arms="ab"))} == {"i", "ii", "ii b", "iii"}
+
+
+def test_a_diverged_run_cannot_be_compared(make_design):
+    found = named(make_design(cost={"a": np.inf, "b": 0.7, "c": 0.6, "d": 0.8}), "iii")
+    assert (found.verdict, found.value) == ("not comparable", None)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "verdict", "says"),
+    [
+        ([], "not comparable", "needs `bnstudy evaluate"),
+        ([0.99] * 5, "not comparable", "needs `bnstudy evaluate"),
+        ([0.99] * 3 + [0.94] * 3, "not comparable", "0.9400, below 0.95"),
+        ([0.99] * 3 + [0.98] * 3, "replicates", ""),
+    ],
+)
+def test_the_gap_is_compared_only_of_networks_that_fit_the_training_set(
+    make_design, accuracies, verdict, says
+):
+    design = make_design()
+    logs = [design.arms[arm][seed] for arm in "ab" for seed in range(3)]
+    for log, accuracy in zip(logs, accuracies, strict=False):
+        write_json(log.folder / "training_images.json", {"accuracy": accuracy})
+    found = named(design, "ii b")
+    assert found.verdict == verdict
+    assert says in found.why
+    if verdict == "replicates":
+        assert found.value == pytest.approx((0.99 - 0.80) - (0.98 - 0.82))
+
+
+@pytest.mark.parametrize(
+    ("first_costs", "verdict"),
+    [((1.8, 1.8, 1.8), "yes"), ((1.6, 1.6, 1.6), "no"), ((1.8, 1.8, 1.6), "undecided")],
+)
+def test_the_share_of_the_lead_that_a_bias_correction_takes(
+    make_design, make_finished, first_costs, verdict
+):
+    extra = [
+        make_finished("c, bias-corrected", seed, epochs=3, train_cost=cost)
+        for seed, cost in enumerate(first_costs)
+    ]
+    design = make_design(cost={"a": 2.0, "b": 2.0 - 0.0, "c": 1.5, "d": 1.9}, extra=extra)
+    found = named(design, "vi b")
+    assert found.verdict == verdict
+    shares = [(c - (1.5 + n)) / 0.5 for c, n in zip(first_costs, NOISE, strict=True)]
+    assert found.value == pytest.approx(np.mean(shares))
+    assert found.interval == pytest.approx((min(shares), max(shares)))
+
+
+def test_no_lead_is_no_share(make_design, make_finished):
+    extra = [make_finished("c, bias-corrected", s, epochs=3, train_cost=1.6) for s in range(3)]
+    found = named(make_design(cost=dict.fromkeys(FOUR, 1.5), extra=extra), "vi b")
+    assert (found.verdict, found.value) == ("not comparable", None)
+
+
+def test_what_wrong_gradients_cost(make_design, make_finished):
+    extra = [
+        make_finished("c, gradients as posted", s, test_accuracy=0.80 + NOISE[s]) for s in range(3)
+    ]
+    found = named(make_design(extra=extra), "vii")
+    assert found.value == pytest.approx(0.03)
+    assert found.interval == pytest.approx((0.03 - HALF, 0.03 + HALF))
+    assert found.verdict == "more than a point"
+
+
+def bench(**rounds):
+    rows = [
+        {"name": name, "precision": "float32", "training_ms_by_round": times}
+        for name, times in rounds.items()
+    ]
+    return Benchmark("bench.json", {"rows": rows, "network": {"width": 0.25}})
+
+
+BARE = "case c, bn.scale=false, bn.center=false"
+
+
+def test_speed_is_judged_round_by_round():
+    found = list(
+        judge_speed(
+            bench(
+                **{
+                    "case a": [10.0, 10.0, 20.0],
+                    "case b": [11.0, 12.0, 21.0],
+                    "case c": [12.0, 9.0, 22.0],
+                    BARE: [11.0, 9.5, 21.0],
+                }
+            )
+        )
+    )
+    assert [(v.number, v.verdict) for v in found] == [
+        ("iv", "replicates"),
+        ("iv", "undecided"),
+        ("iv b", "not comparable"),
+    ]
+    assert found[0].value == pytest.approx(1.1)
+    assert found[0].interval == pytest.approx((1.05, 1.2))
+
+
+def test_the_share_of_the_two_parameters():
+    (*_, found) = judge_speed(
+        bench(**{"case a": [10, 10], "case b": [11, 11], "case c": [12, 14], BARE: [11.5, 13]})
+    )
+    assert (found.number, found.value, found.verdict) == ("iv b", 0.25, "does not replicate")
+    assert list(judge_speed(bench(**{"case a": [10.0]}))) == []

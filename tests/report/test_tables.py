@@ -1,0 +1,80 @@
+"""The tables: the last epoch of each group, over its seeds."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from bnstudy.report import tables
+from bnstudy.report.runs import read
+from bnstudy.report.verdicts import Verdict
+from bnstudy.run_folder.files import write_json
+
+LAST = np.arange(1, 22) == 21  # the last epoch
+
+
+@pytest.fixture
+def rows(make_finished, tmp_path):
+    """Case a with seeds 0 and 1, case c with seed 0; only the last epoch is as shown."""
+    for arm, seed, accuracy in (("a", 0, 0.80), ("a", 1, 0.82), ("c", 0, 0.85)):
+        folder = make_finished(
+            arm,
+            seed,
+            train_accuracy=np.where(LAST, accuracy + 0.1, 0.99),
+            test_accuracy=np.where(LAST, accuracy, 0.99),  # a better epoch does not count
+            train_cost=np.where(LAST, 0.3, 0.1),
+            test_cost=np.where(LAST & (arm == "c"), np.inf, 0.6),
+        )
+        commit = {"commit": f"{seed}" * 40, "dirty": False}
+        write_json(folder / "environment.json", {"continuations": [{"git": commit}]})
+    return tables.rows(read([tmp_path]).groups)
+
+
+def test_results_are_means_and_deviations_of_the_last_epoch(rows):
+    assert tables.results_table(rows).splitlines() == [
+        "| runs | n | training accuracy | test accuracy | gap | training cost (nats) | test cost (nats) |",  # noqa: E501
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| case a | 2 | 0.9100 ± 0.0141 | 0.8100 ± 0.0141 | 0.1000 ± 0.0000 | 0.3000 ± 0.0000 | 0.6000 ± 0.0000 |",  # noqa: E501
+        "| case c | 1 | 0.9500 | 0.8500 | 0.1000 | 0.3000 | diverged |",
+    ]
+
+
+def test_how_the_runs_were_made(rows):
+    assert tables.provenance_table(rows).splitlines()[2:] == [
+        "| case a | 0.6829 to 0.9371 | 21 | float32 | 0.06 | 10,000 | 0000000, 1111111 |",
+        "| case c | one seed | 21 | float32 | 0.06 | 10,000 | 0000000 |",
+    ]
+
+
+def test_csv_has_every_digit_and_the_keys_that_differ(rows):
+    first, second = csv.DictReader(io.StringIO(tables.csv_table(rows)))
+    assert (first["case"], first["model.batch_norm"], first["seeds"]) == ("a", "none", "0 1")
+    assert "model.width" not in first
+    assert float(first["test_accuracy_mean"]) == np.mean([0.80, 0.82])
+    assert float(first["test_accuracy_standard_deviation"]) == pytest.approx(np.sqrt(2) / 100)
+    assert second["test_cost_mean"] == second["test_accuracy_low"] == ""
+    assert second["commits"] == "0000000"
+
+
+def test_json_has_none_where_there_is_no_number(rows):
+    _, second = (row.as_json() for row in rows)
+    assert second["figures"]["test_cost"]["mean"] is None
+    assert second["figures"]["test_accuracy"] == {
+        "mean": 0.85,
+        "standard_deviation": None,
+        "low": None,
+        "high": None,
+    }
+
+
+def test_verdicts_in_a_table():
+    verdict = Verdict(
+        "i", "claim", "a | b", 0.0, "undecided", why="4 seeds", value=0.5, interval=(-1.0, 2.0),
+        seeds={"a": (0, 1), "b": (0,)}, digits=1,
+    )  # fmt: skip
+    equal = Verdict("ii", "x", "y", 0.0, "replicates", seeds={"a": (0, 1), "b": (0, 1)})
+    assert tables.verdicts_table([verdict, equal]).splitlines()[2:] == [
+        "| i | claim | a \\| b | +0.5 (-1.0 to +2.0) | a 2, b 1 | undecided: 4 seeds |",
+        "| ii | x | y |  | 2 | replicates |",
+    ]
