@@ -178,6 +178,7 @@ def test_schema_agrees_with_the_loader(key):
         "training.batch_size": [1, 51, 2.0],
         "training.epochs": [2.0],
         "checkpoint.every_steps": [2.0],
+        "optimizer.double_every": [2.0],
         "optimizer.variant": ["optax", "as_posted"],
         "data.dir": ["\udcff"],
         "data.train_limit": [10.0],

@@ -108,6 +108,7 @@ def count(variables):
         ({"model__batch_norm": "keras"}, 1_617_312 + 768),
         ({"bn__center": False}, 1_617_312 + 384),
         ({"bn__placement": "after_conv"}, 1_617_312 + 2 * (2 * 96 + 6 * 192 + 10)),
+        ({"bn__placement": "after_hidden_conv"}, 1_617_312 + 2 * (2 * 96 + 6 * 192)),
         ({"bn__axes": "activation", "bn__center": False}, 1_617_312 + 192 * (32**2 + 16**2)),
     ],
 )
@@ -124,6 +125,9 @@ def test_layers_in_order():
     names = " ".join(layer.name for layer in make_model("keras", placement="after_conv").layers)
     assert names.startswith("conv1 bn1 elu1 conv2 bn2 elu2 conv3 bn3 elu3 pool3 conv4")
     assert names.count("bn") == 9
+    assert names.endswith("conv9 bn9 elu9 logits")
+    hidden = make_model("keras", placement="after_hidden_conv").layers
+    assert " ".join(layer.name for layer in hidden) == names.replace(" bn9", "")
 
 
 @pytest.mark.parametrize("width", [1.0, 0.25])

@@ -169,6 +169,12 @@ def test_the_rate_without_decay():
     assert [learning_rate(still, epoch) for epoch in (0, 7)] == [0.25, 0.25]
 
 
+def test_the_rate_that_doubles():
+    growing = config(optimizer__learning_rate=0.005, optimizer__decay=0, optimizer__double_every=2)
+    rates = [learning_rate(growing.optimizer, epoch) for epoch in range(6)]
+    assert rates == [0.005, 0.005, 0.01, 0.01, 0.02, 0.02]
+
+
 @pytest.mark.parametrize("name", ["adam", "amsgrad"])
 def test_an_unknown_variant_is_refused(name):
     wrong = options(name, "paper").model_copy(update={"variant": "pytorch"})

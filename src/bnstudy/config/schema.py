@@ -61,7 +61,7 @@ class ModelConfig(_Strict):
 class BatchNormConfig(_Strict):
     """The batch norm layers."""
 
-    placement: Literal["before_pool", "after_conv"]
+    placement: Literal["before_pool", "after_hidden_conv", "after_conv"]
     axes: Literal["channel", "activation"]
     momentum: float = Field(ge=0, le=0.999999)
     epsilon: float = Field(ge=1e-30, le=1e30)
@@ -87,6 +87,7 @@ class OptimizerConfig(_Strict):
     variant: VariantName
     learning_rate: float = Field(ge=1e-30, le=1e30)
     decay: float = Field(ge=0)
+    double_every: int | None = Field(ge=1, le=1_000_000)
     beta_1: float = Field(ge=0, lt=1)
     beta_2: float = Field(ge=0, lt=1)
     epsilon: float = Field(ge=1e-30, le=1e30)

@@ -30,7 +30,7 @@ from bnstudy.random_streams import WEIGHTS, random_stream
 class Row(NamedTuple):
     """One convolution and its ELU; then, where `pool`, 2 x 2 average pooling.
 
-    Batch norm comes before the pools, or between every convolution and its ELU (`bn.placement`).
+    Batch norm comes before the pools, or between convolutions and their ELU (`bn.placement`).
     """
 
     kernel: int  # side of the square kernel
@@ -161,7 +161,10 @@ def build_layers(
         weights = initial_weights(config, number, (row.kernel, row.kernel, channels, outputs))
         channels = outputs
         result.append(Conv2D(f"conv{number}", weights, dtype))
-        if config.bn.placement == "after_conv":
+        hidden = row is not ALL_CNN[-1]
+        if config.bn.placement == "after_conv" or (
+            config.bn.placement == "after_hidden_conv" and hidden
+        ):
             add_batch_norm(number)
         result.append(ELU(f"elu{number}", derivatives.elu))
         if row.pool:

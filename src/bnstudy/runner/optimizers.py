@@ -60,9 +60,12 @@ class Optimizer:
 def learning_rate(config: OptimizerConfig, epoch: int) -> float:
     """Return the rate of an epoch: learning_rate / (1 + decay epoch), epochs counted from 0.
 
+    It doubles after every `double_every` epochs, if that is set.
+
     Args:
         config: the group `optimizer` of the configuration.
         epoch: number of finished epochs.
 
     """
-    return config.learning_rate / (1 + config.decay * epoch)
+    doublings = epoch // config.double_every if config.double_every else 0
+    return config.learning_rate * 2.0**doublings / (1 + config.decay * epoch)
