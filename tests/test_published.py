@@ -7,6 +7,8 @@ import pytest
 
 import bnstudy
 from bnstudy.bench import tables
+from bnstudy.plots.runs import load_runs
+from bnstudy.plots.summary import last_epochs
 from bnstudy.report import pages
 
 ROOT = Path(__file__).parents[1]
@@ -95,3 +97,9 @@ def test_every_file_that_a_page_links_to_exists(page):
     for link in links:
         if not link.startswith("http"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_page_on_figures_shows_the_last_epoch_of_the_published_runs():
+    metrics = ["test_accuracy", "test_cost"]
+    lines = last_epochs(load_runs(ROOT / "logs/published/lite"), metrics)
+    assert "\n".join(lines) in (ROOT / "docs/plots.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bnstudy.plots.figures import COLORS, LINES, MARKERS, save, style
+from bnstudy.plots.style import COLORS, LINES, MARKERS, save, style
 
 BAND = (0.025, 0.975)
 LOOKS = {"raw": (COLORS[1], LINES[1]), "corrected": (COLORS[0], LINES[0])}

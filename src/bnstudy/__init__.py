@@ -3,6 +3,7 @@
     config = bnstudy.load_config(case="c", presets=["quick"])
     result = bnstudy.run(config, "logs/my-run")
     log = bnstudy.load_log("logs/my-run")
+    figure = bnstudy.plot("logs/my-run")
 
 TensorFlow is imported only when something is run.
 """
@@ -20,6 +21,7 @@ __all__ = [
     "check_layer",
     "load_config",
     "load_log",
+    "plot",
     "run",
 ]
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from bnstudy.errors import UserError
     from bnstudy.gradient_check.own_layer.check import check_layer
     from bnstudy.interrupts import Interrupted
+    from bnstudy.plots.figures import plot
     from bnstudy.run_folder.log import RunLog, load_log
     from bnstudy.runner import run
 
@@ -42,6 +45,7 @@ _HOMES = {
     "check_layer": "gradient_check.own_layer.check",
     "load_config": "config.load",
     "load_log": "run_folder.log",
+    "plot": "plots.figures",
     "run": "runner",
 }
 

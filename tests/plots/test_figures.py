@@ -1,6 +1,7 @@
 """The figures: what they show, their text, and files that are the same every time."""
 
 import filecmp
+import re
 import subprocess
 import sys
 
@@ -11,8 +12,9 @@ from matplotlib.colors import same_color
 
 from bnstudy.errors import UserError
 from bnstudy.plots.author_logs import load_reference
-from bnstudy.plots.figures import comparison_figure, plot_comparison, plot_run, run_figure
+from bnstudy.plots.figures import comparison_figure, plot, plot_run, run_figure
 from bnstudy.plots.groups import group_runs
+from bnstudy.plots.smoothing import smoothed
 from bnstudy.run_folder.log import load_log, write_metrics
 
 PANELS = ["train_accuracy", "test_accuracy", "train_cost", "test_cost"]
@@ -51,29 +53,6 @@ def test_a_run_is_two_labelled_panels_of_its_own_numbers(make_run, split):
     assert {"train": "training images", "test": "test images"}[split] in title
     assert "seed 7" in title
     assert "epochs" not in title  # finished
-
-
-def test_epoch_ticks_are_integers_and_one_epoch_shows_a_marker(make_run):
-    for epochs in (1, 2, 21):
-        log = load_log(make_run(f"run{epochs}", case="a", overrides={"training.epochs": epochs}))
-        for axes in run_figure(log, "train").axes:
-            low, high = axes.get_xlim()
-            ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
-            assert ticks
-            assert all(tick == int(tick) and tick >= 1 for tick in ticks)
-            line = axes.lines[0]
-            assert line.get_marker() == "o"
-            assert line.get_markevery() == (0, 1)
-
-
-def test_no_axis_reaches_beyond_what_is_possible(make_run):
-    perfect = {"train_accuracy": 1.0, "train_cost": 0.0}
-    log = load_log(make_run("run", case="a", change=perfect))
-    accuracy, cost = run_figure(log, "train").axes
-    assert [tick for tick in accuracy.get_yticks() if 1 < tick <= accuracy.get_ylim()[1]] == []
-    assert accuracy.get_ylim()[1] > 1  # the line itself is not cut
-    assert [tick for tick in cost.get_yticks() if cost.get_ylim()[0] <= tick < 0] == []
-    assert cost.get_ylim()[0] < 0
 
 
 def test_an_unfinished_run_says_so(make_run):
@@ -154,14 +133,6 @@ def test_a_mean_stops_where_a_seed_is_missing(make_run):
         assert len(line_of(axes, "case b").get_xdata()) == 21
 
 
-def test_one_epoch_of_several_seeds_shows_its_range(make_run):
-    logs = logs_of(*[make_run(f"s{s}", epochs=1, case="a", overrides={"seed": s}) for s in (0, 1)])
-    axes = comparison_figure(logs).axes[1]
-    (_, bar) = axes.collections
-    low, high = sorted(log.metrics["test_accuracy"][0] for log in logs)
-    np.testing.assert_array_equal(bar.get_segments()[0], [[1, low], [1, high]])
-
-
 def test_eight_groups_differ_in_colour_and_shape_and_their_labels_wrap_after_commas(make_run):
     logs = [
         load_log(
@@ -224,70 +195,6 @@ def test_without_reference_there_is_none(make_run):
     assert all(len(axes.lines) == 1 for axes in figure.axes)
 
 
-def test_no_panel_hides_a_part_of_a_line_or_a_band(make_run):
-    """Perfect training bounds the shared axis from above, and a bad test run must still be seen."""
-    perfect = {"train_accuracy": 1.0, "train_cost": 0.0}
-    bad = perfect | {"test_accuracy": 0.08, "test_cost": 9.0}
-    folders = [
-        make_run("s0", case="c", change=perfect),
-        make_run("s1", case="c", change=bad, overrides={"seed": 1}),
-    ]
-    figure = comparison_figure(logs_of(*folders))
-    for axes, column in zip(figure.axes, PANELS, strict=True):
-        bottom, top = axes.get_ylim()
-        for log in logs_of(*folders):
-            assert bottom <= log.metrics[column].min(), column
-            assert log.metrics[column].max() <= top, column
-
-
-# ------------------------------------------------------------------------------- files
-
-
-@pytest.mark.parametrize(
-    ("suffix", "start"), [(".png", b"\x89PNG"), (".PDF", b"%PDF"), (".svg", b"<?xml")]
-)
-def test_the_same_logs_give_the_same_bytes_whatever_the_users_settings(
-    make_run, tmp_path, monkeypatch, suffix, start
-):
-    folders = [make_run("s0", case="a"), make_run("s1", case="a", overrides={"seed": 1})]
-    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
-    assert plot_comparison(folders, first, reference=True) == first
-    monkeypatch.setitem(matplotlib.rcParams, "font.size", 20)
-    monkeypatch.setitem(matplotlib.rcParams, "savefig.bbox", "tight")
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")  # as on another day
-    plot_comparison(map(str, folders), str(second), reference=True)
-    assert matplotlib.rcParams["font.size"] == 20  # theirs are as before
-    assert first.read_bytes().startswith(start)
-    assert filecmp.cmp(first, second, shallow=False)  # pytest would diff the bytes for minutes
-
-
-def test_an_unknown_suffix_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(UserError, match=r"fig\.jpeg: .* must end in one of \.png, \.pdf, \.svg"):
-        plot_comparison(["nowhere"], tmp_path / "fig.jpeg")
-
-
-def test_a_place_that_cannot_be_written(make_run, tmp_path):
-    folder = make_run("run", epochs=1, case="a")
-    with pytest.raises(UserError, match=r"cannot write .*fig\.png: No such file or directory"):
-        plot_comparison([folder], tmp_path / "nowhere" / "fig.png")
-    (folder / "train.png").mkdir()
-    with pytest.raises(UserError, match=r"cannot write .*train\.png"):
-        plot_run(folder)
-
-
-def test_nothing_to_plot(make_run, tmp_path):
-    with pytest.raises(UserError, match="at least one run folder"):
-        plot_comparison([], tmp_path / "fig.png")
-    folder = make_run("run", case="a")
-    write_metrics(folder, [])
-    with pytest.raises(UserError, match="run has no finished epoch yet"):
-        plot_run(folder)
-    with pytest.raises(UserError, match="run has no finished epoch yet"):
-        plot_comparison([folder], tmp_path / "fig.png")
-    with pytest.raises(UserError, match="no such folder"):
-        plot_run(tmp_path / "nowhere")
-
-
 def test_plotting_needs_neither_pyplot_nor_tensorflow(make_run):
     code = (
         "import sys; from bnstudy.plots.figures import plot_run; plot_run(sys.argv[1]);"
@@ -296,3 +203,141 @@ def test_plotting_needs_neither_pyplot_nor_tensorflow(make_run):
     command = [sys.executable, "-c", code, str(make_run("run", epochs=1, case="a"))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------------------------- bnstudy.plot
+
+
+def test_plot_returns_the_figure_and_writes_only_what_it_is_told_to(make_run, tmp_path):
+    folders = [make_run(case, epochs=3, case=case) for case in "ac"]
+    before = sorted(tmp_path.rglob("*"))
+    figure = plot(folders)
+    assert legend_texts(figure) == ["case a, 3 of 21 epochs", "case c, 3 of 21 epochs"]
+    assert sorted(tmp_path.rglob("*")) == before
+    assert len(plot(str(folders[0])).axes) == 4  # one path is a path, not a list of characters
+    plot(folders, out=str(tmp_path / "both.svg"))
+    assert set(tmp_path.rglob("*")) - set(before) == {tmp_path / "both.svg"}
+
+
+def test_nothing_to_plot(make_run, tmp_path):
+    with pytest.raises(UserError, match="at least one run folder"):
+        plot([])
+    folder = make_run("run", case="a")
+    write_metrics(folder, [])
+    for draw in (plot, plot_run):
+        with pytest.raises(UserError, match="run has no finished epoch yet"):
+            draw(folder)
+        with pytest.raises(UserError, match="no such folder"):
+            draw(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "labels", "shape"),
+    [
+        ("test_cost", ["test cost (nats)"], (1, 1)),
+        (["images", "train_accuracy"], ["images shown", "training accuracy (fraction)"], (1, 2)),
+        (
+            ["test_seconds", "learning_rate", "train_seconds", "test_seconds"],
+            ["test time (s)", "learning rate", "training time (s)"],
+            (2, 2),
+        ),
+    ],
+)
+def test_a_metric_has_a_panel_of_its_own(make_run, metrics, labels, shape):
+    folder = make_run("run", case="b")
+    figure = plot(folder, metric=metrics)
+    assert [axes.get_ylabel() for axes in figure.axes] == labels
+    columns = dict.fromkeys([metrics] if isinstance(metrics, str) else metrics)
+    for axes, column in zip(figure.axes, columns, strict=True):
+        (line,) = axes.lines
+        np.testing.assert_array_equal(line.get_ydata(), load_log(folder).metrics[column])
+        assert axes.get_subplotspec().get_geometry()[:2] == shape
+
+
+def test_every_column_of_the_log_but_the_epoch_is_a_metric(make_run):
+    folder = make_run("run", epochs=2, case="b")
+    columns = [column for column in load_log(folder).metrics if column != "epoch"]
+    assert len(plot(folder, metric=columns).axes) == len(columns) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            {"metric": "accuracy"},
+            "there is no metric 'accuracy'; there are learning_rate, images, train_cost, "
+            "train_accuracy, test_cost, test_accuracy, train_seconds, test_seconds",
+        ),
+        ({"metric": ["test_cost", "epoch"]}, "there is no metric 'epoch'"),
+        ({"metric": [3]}, "there is no metric 3"),
+        ({"metric": [["test_cost"]]}, "there is no metric ['test_cost']"),
+        ({"metric": []}, "at least one metric of learning_rate, images"),
+        ({"metric": 3}, "metric is of type int, must be a list of columns of metrics.csv"),
+        ({"smooth": np.int64(4)}, "smooth must be an odd number of epochs, such as 5, got"),
+        ({"smooth": 0}, "got 0"),
+        ({"smooth": -1}, "got -1"),
+        ({"smooth": 0.6}, "got 0.6"),
+        ({"smooth": True}, "got True"),
+        ({"smooth": None}, "got None"),
+        (
+            {"metric": ["images", "train_seconds"], "reference": True},
+            "the author's logs of 2018 have no images, train_seconds, only train_cost, "
+            "train_accuracy, test_cost, test_accuracy",
+        ),
+    ],
+)
+def test_a_wrong_choice_is_one_line_that_says_what_there_is(make_run, tmp_path, arguments, says):
+    out = tmp_path / "figure.png"
+    with pytest.raises(UserError, match=re.escape(says)) as caught:
+        plot(make_run("run", epochs=2, case="a"), **arguments, out=out)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_the_legend_names_the_reference_even_if_the_first_panel_lacks_it(make_run):
+    figure = plot(make_run("run", case="a"), metric=["images", "test_cost"], reference=True)
+    assert [len(axes.lines) for axes in figure.axes] == [1, 3]
+    assert [text.partition(":")[0] for text in legend_texts(figure)] == ["case a"] + [
+        "author 2018"
+    ] * 2
+
+
+def test_a_long_title_stays_inside_the_figure(make_run):
+    many = {"training.precision": "bfloat16", "data.train_limit": 1000, "seed": 123456}
+    folder = make_run("run", epochs=3, case="c", overrides=many)
+    for figure in (run_figure(load_log(folder), "train"), plot(folder), plot(folder, smooth=3)):
+        figure.draw_without_rendering()
+        title = figure._suptitle.get_window_extent()
+        assert title.x0 > 0
+        assert title.x1 < figure.bbox.x1
+        assert all(axes.bbox.height > 150 for axes in figure.axes)
+        assert "width 1, bfloat16" in figure.get_suptitle().replace("\n", " ")
+
+
+# ------------------------------------------------------------------------------- smoothing
+
+
+def test_nothing_is_smoothed_unless_asked(make_run):
+    for figure in (plot(make_run("run", case="a")), plot(make_run("b", case="b"), smooth=1)):
+        assert "smooth" not in figure.get_suptitle() + "".join(legend_texts(figure))
+        assert [len(axes.lines) for axes in figure.axes] == [1] * 4
+
+
+def test_a_smoothed_curve_says_so_and_the_measured_one_is_pale_behind_it(make_run):
+    logs = logs_of(*[make_run(f"s{s}", case="a", overrides={"seed": s}) for s in (0, 1)])
+    figure = comparison_figure(logs, metric=["test_cost"], smooth=5, reference=True)
+    assert figure.get_suptitle().endswith(
+        "smoothed: centred running mean over 5 epochs, fewer at the ends; pale: as measured"
+    )
+    assert all(text.endswith(", smoothed") for text in legend_texts(figure))
+    (axes,) = figure.axes
+    measured, smooth = axes.lines[:2]
+    mean = np.mean([log.metrics["test_cost"] for log in logs], axis=0)
+    np.testing.assert_array_equal(measured.get_ydata(), mean)
+    np.testing.assert_array_equal(smooth.get_ydata(), smoothed(mean, 5))
+    assert measured.get_alpha() < 0.5
+    assert measured.get_zorder() < smooth.get_zorder()
+    assert same_color(measured.get_color(), smooth.get_color())
+    assert len(axes.lines) == 6  # the author's two are smoothed likewise
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == max(log.metrics["test_cost"].max() for log in logs)

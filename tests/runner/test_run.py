@@ -294,9 +294,9 @@ def test_a_full_disk_is_one_line_and_nothing_written_is_harmed(
         write(path, data)
 
     with monkeypatch.context() as patch:
-        from bnstudy.plots import figures
+        from bnstudy.plots import figures, style
 
-        for module in (files, checkpoint, figures):
+        for module in (files, checkpoint, style):
             patch.setattr(module, "write_bytes_atomic", full)
         patch.setattr(loop, "plot_run", figures.plot_run)
         with pytest.raises(bnstudy.UserError, match=rf"{re.escape(name)}.*No space left"):

@@ -1,71 +1,63 @@
-"""Figures from run folders: accuracy and cost over epochs, ready for a paper.
+"""Figures from run folders: accuracy and cost over epochs, ready for a paper."""
 
-The same logs give the same bytes: the style does not depend on the user's matplotlib settings, and
-no date is written into a file.
-"""
-
-import io
+import math
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
 from bnstudy.paths import as_list, user_path
+from bnstudy.plots import panels
 from bnstudy.plots.author_logs import load_reference
 from bnstudy.plots.groups import SPLITS, Group, common_title, group_runs, run_subtitle
-from bnstudy.run_folder.files import write_bytes_atomic
+from bnstudy.plots.panels import METRICS, PANELS, REFERENCE
+from bnstudy.plots.runs import load_runs
+from bnstudy.plots.style import StyledFigure, check_suffix, save, style
 from bnstudy.run_folder.log import RunLog, load_log
 
-# Okabe and Ito's colours, which colour-blind readers can distinguish; no yellow (pale on white).
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-LINES = (  # short dashes are for the reference
-    "-",
-    (0, (6, 1.5)),
-    (0, (6, 1.5, 1.5, 1.5)),
-    (0, (6, 1.5, 1.5, 1.5, 1.5, 1.5)),
-)
-# The author's series to draw, with label, colour and line style.
-REFERENCE = {
-    "adam": ("author 2018: CIFAR-10, width 1, no BN, Adam", "#333333", (0, (3, 1.5))),
-    "manual_amsgrad": (
-        "author 2018: CIFAR-10, width 1, no BN, manual AMSGrad",
-        "#808080",
-        (0, (1, 1.2)),
-    ),
-}
-# File formats, each with the metadata to leave out, so that the bytes are reproducible.
-FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
-QUANTITIES = {"accuracy": "accuracy (fraction)", "cost": "cost (nats)"}
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
-    "font.size": 9,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#E0E0E0",
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 4.5,
-    "lines.markeredgewidth": 0.4,
-    "legend.frameon": False,
-    "figure.constrained_layout.w_pad": 0.08,
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.wspace": 0.03,
-    "legend.handlelength": 4,
-    "pdf.fonttype": 42,  # text stays text
-    "svg.hashsalt": "bnstudy",  # else the ids in an SVG are random
-}
+def plot(
+    run_folders: str | Path | Iterable[str | Path],
+    *,
+    metric: str | Sequence[str] = PANELS,
+    smooth: int = 1,
+    reference: bool = False,
+    out: str | Path | None = None,
+) -> Figure:
+    """Draw the curves of one run, or of several overlaid: what `bnstudy plot` does.
+
+    A notebook shows the figure where the call is the last line of a cell. It is yours to change,
+    and pyplot does not know it. Runs that differ only in the seed are one curve: their mean, and a
+    band from their minimum to their maximum.
+
+    Args:
+        run_folders: one path or several, each of a run folder or of a folder of run folders. A run
+            may be in progress.
+        metric: a column of metrics.csv, or several, one panel each; unless given, accuracy and cost
+            on the training and test images.
+        smooth: draw the centred running mean over so many epochs, an odd number (see `smoothed`);
+            the curve as measured stays visible behind it. 1: as measured.
+        reference: also draw the author's own curves of 2018.
+        out: the .png, .pdf or .svg to write; nothing is written unless it is given.
+
+    Raises:
+        UserError: there is no such run or metric, no run has finished an epoch, or `out` cannot be
+            written.
+
+    """
+    if out is not None:
+        out = user_path(out, "out", "the path of a .png, .pdf or .svg")
+        check_suffix(out)
+    figure = comparison_figure(load_runs(run_folders), reference, metric, smooth)
+    if out is not None:
+        save(figure, out)
+    return figure
 
 
 def plot_run(folder: str | Path) -> list[Path]:
@@ -88,29 +80,6 @@ def plot_run(folder: str | Path) -> list[Path]:
     return paths
 
 
-def plot_comparison(
-    folders: Sequence[str | Path], out: str | Path, reference: bool = False
-) -> Path:
-    """Draw several runs into one file; see `comparison_figure`.
-
-    Args:
-        folders: the run folders.
-        out: the file; its suffix is .png, .pdf or .svg.
-        reference: also draw the author's logs of 2018.
-
-    Returns:
-        Its path.
-
-    Raises:
-        UserError: one is not a run folder or has no finished epoch, or `out` cannot be written.
-
-    """
-    out = user_path(out, "out", "the path of a .png, .pdf or .svg")
-    _check_suffix(out)
-    folders = as_list(folders, "folders", "paths of run folders")
-    return save(comparison_figure([load_log(folder) for folder in folders], reference), out)
-
-
 def run_figure(log: RunLog, split: str) -> Figure:
     """Return the figure of one run: accuracy and cost over epochs.
 
@@ -125,147 +94,147 @@ def run_figure(log: RunLog, split: str) -> Figure:
     _check_epochs([log])
     group = Group((log,), "")
     with style():
-        figure = Figure(figsize=(7.2, 3.1), layout="constrained")
-        figure.suptitle(f"{common_title([log])}\n{run_subtitle(log, split)}", fontsize=10)
-        for axes, quantity in zip(figure.subplots(1, 2), QUANTITIES, strict=True):
+        figure = StyledFigure(figsize=(7.2, 3.1), layout="constrained")
+        figure.suptitle(f"{_title([log])}\n{run_subtitle(log, split)}", fontsize=10)
+        for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "cost"), strict=True):
             column = f"{split}_{quantity}"
-            _draw(axes, group, column, 0, markers=50)
-            _finish(axes, quantity, [group.epochs()])
-            _name_last(axes, group.epochs(), group.values(column)[0])
+            panels.draw(axes, group, column, 0, markers=50)
+            panels.finish(axes, column, _without_split(column), [group.epochs()])
+            panels.name_last(axes, group.epochs(), group.values(column)[0])
     return figure
 
 
-def comparison_figure(logs: Sequence[RunLog], reference: bool = False) -> Figure:
-    """Return one figure of 2 x 2 panels: columns training and test, rows accuracy and cost.
+def comparison_figure(
+    logs: Sequence[RunLog],
+    reference: bool = False,
+    metric: str | Sequence[str] = PANELS,
+    smooth: int = 1,
+) -> Figure:
+    """Return one figure of all runs; see `plot`.
 
-    Runs that differ only in the seed are one group: a line for their mean and a band from their
-    minimum to their maximum. The legend names what differs between the groups.
+    Unless metrics are given, it has 2 x 2 panels: columns training and test, rows accuracy and
+    cost. The legend names what differs between the groups of runs.
 
     Args:
         logs: of the runs.
         reference: also draw the author's logs of 2018, behind the others.
+        metric: one or several columns of metrics.csv.
+        smooth: epochs of the running mean, an odd number.
 
     Raises:
-        UserError: there are no runs, or one has no finished epoch.
+        UserError: there are no runs, one has no finished epoch, or there is no such metric.
 
     """
     _check_epochs(logs)
-    groups = group_runs(logs)
-    series = load_reference() if reference else {}
+    columns = metrics_of(metric)
+    _check_smooth(smooth)
+    groups, series = group_runs(logs), _reference_of(columns) if reference else {}
     spans = [group.epochs() for group in groups] + [series[name]["epoch"] for name in series]
     with style():
-        figure = Figure(figsize=(7.2, 5.4), layout="constrained")
-        panels = figure.subplots(2, 2)
-        # Not the costs: one bad test epoch would flatten the rest.
-        panels[0, 1].sharey(panels[0, 0])
-        for row, quantity in enumerate(QUANTITIES):
-            for axes, split in zip(panels[row], SPLITS, strict=True):
-                column = f"{split}_{quantity}"
-                for index, group in enumerate(groups):
-                    _draw(axes, group, column, index)
-                for name in REFERENCE if reference else ():
-                    _draw_reference(axes, name, series[name], column)
-            for axes in panels[row]:  # only now, since the accuracy panels share their limits
-                _finish(axes, quantity, spans)
-        for axes, split in zip(panels[0], SPLITS.values(), strict=True):
-            axes.set_title(split, fontsize=10)
-        parts = [common_title(logs)]
-        if len(seeds := {log.config.seed for log in logs}) == 1:
-            parts.append(f"seed {seeds.pop()}")
-        figure.suptitle(", ".join(part for part in parts if part), fontsize=10)
-        _add_legend(figure, panels[0, 0])
+        figure, grid = _grid(columns)
+        for axes, column in grid:
+            for index, group in enumerate(groups):
+                panels.draw(axes, group, column, index, smooth=smooth)
+            for name in series:
+                panels.draw_reference(axes, name, series[name], column, smooth)
+        for axes, column in grid:  # only now, since the accuracy panels share their limits
+            all_four = columns == PANELS
+            label = _without_split(column) if all_four else METRICS[column]
+            panels.finish(axes, column, label, spans)
+            if all_four and column.endswith("accuracy"):
+                axes.set_title(SPLITS[column.removesuffix("_accuracy")], fontsize=10)
+        figure.suptitle(_comparison_title(logs, smooth), fontsize=10)
+        _add_legend(figure)
     return figure
 
 
-def _draw(axes: Axes, group: Group, column: str, index: int, markers: int = 10) -> None:
-    """Draw the group's mean and band in the style of that index, with at most `markers` markers."""
-    epochs, values = group.epochs(), group.values(column)
-    color = COLORS[index % len(COLORS)]
-    step = 1 + (len(epochs) - 1) // markers
-    axes.plot(
-        epochs,
-        values.mean(axis=0),
-        color=color,
-        linestyle=LINES[index % len(LINES)],
-        marker=MARKERS[index % len(MARKERS)],
-        markeredgecolor="white",
-        markevery=(index % step, step),  # staggered, so that none hides another
-        label=group.legend(),
-        zorder=3,
-    )
-    if len(values) > 1:
-        low, high = values.min(axis=0), values.max(axis=0)
-        axes.fill_between(epochs, low, high, color=color, alpha=0.2, linewidth=0, zorder=2)
-        if len(epochs) == 1:  # a band of one epoch has no area
-            axes.vlines(epochs, low, high, color=color, alpha=0.4, linewidth=4, zorder=2)
+def metrics_of(metric: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the metrics that a user names, each once.
+
+    Raises:
+        UserError: one is not a metric, or there is none.
+
+    """
+    names = as_list(metric, "metric", "columns of metrics.csv")
+    for name in names:
+        if not isinstance(name, str) or name not in METRICS:
+            raise UserError(
+                f"there is no metric {one_line(repr(name))}; there are {', '.join(METRICS)}"
+            )
+    if not names:
+        raise UserError(f"nothing to plot: give at least one metric of {', '.join(METRICS)}")
+    return tuple(dict.fromkeys(names))
 
 
-def _draw_reference(axes: Axes, name: str, columns: dict[str, np.ndarray], column: str) -> None:
-    label, color, line = REFERENCE[name]
-    axes.plot(
-        columns["epoch"], columns[column], color=color, linestyle=line, label=label, zorder=2.5
-    )
+def _check_smooth(smooth: Any) -> None:
+    whole = isinstance(smooth, Integral) and not isinstance(smooth, bool)
+    if not whole or smooth < 1 or smooth % 2 == 0:
+        raise UserError(
+            f"smooth must be an odd number of epochs, such as 5, got {one_line(repr(smooth))}"
+        )
 
 
-def _finish(axes: Axes, quantity: str, spans: list[np.ndarray]) -> None:
-    last = max(int(span[-1]) for span in spans)
-    pad = max(0.5, 0.03 * last)
-    axes.set_xlim(max(1 - pad, 0.1), last + pad)
-    axes.xaxis.set_major_locator(
-        MaxNLocator(nbins=7, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(QUANTITIES[quantity])
-    if quantity == "cost" and _spans_decades(axes):
-        axes.set_yscale("log")
-        axes.set_ylabel("cost (nats, log scale)")
-        axes.yaxis.set_major_formatter("{x:g}")
-        return
-    # No tick at an accuracy above 1 or below 0, or at a negative cost.
-    bottom, top = axes.get_ylim()
-    if quantity == "accuracy" and top > 1:
-        axes.set_ylim(top=1 + 0.02 * (1 - max(bottom, 0)))
-    if bottom < 0:
-        axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
+def _reference_of(columns: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the author's series to draw."""
+    series = {name: logs for name, logs in load_reference().items() if name in REFERENCE}
+    known = [column for column in METRICS if column in series["adam"]]
+    if not set(columns) & set(known):
+        raise UserError(
+            f"the author's logs of 2018 have no {', '.join(columns)}, only {', '.join(known)}"
+        )
+    return series
 
 
-def _spans_decades(axes: Axes) -> bool:
-    """Return whether the values span a factor of 30, so that a linear axis would flatten most."""
-    values = np.concatenate([line.get_ydata() for line in axes.lines])
-    values = values[np.isfinite(values)]
-    return bool(len(values)) and 0 < 30 * values.min() < values.max()
+def _grid(columns: Sequence[str]) -> tuple[Figure, list[tuple[Any, str]]]:
+    """Return a figure, and its panels with their columns: two a row, unless there is only one."""
+    rows, across = math.ceil(len(columns) / 2), min(len(columns), 2)
+    height = 3.1 if rows == 1 else 2.7 * rows
+    figure = StyledFigure(figsize=(7.2, height), layout="constrained")
+    cells = list(figure.subplots(rows, across, squeeze=False).flat)
+    for unused in cells[len(columns) :]:
+        unused.remove()
+    grid = list(zip(cells, columns, strict=False))
+    # Not the costs: one bad test epoch would flatten the rest.
+    accuracies = [axes for axes, column in grid if column.endswith("accuracy")]
+    for axes in accuracies[1:]:
+        axes.sharey(accuracies[0])
+    return figure, grid
 
 
-def _name_last(axes: Axes, epochs: np.ndarray, values: np.ndarray) -> None:
-    """Write the last epoch's value beside the panel, at its height."""
-    if np.isnan(values[-1]):
-        axes.set_title(f"diverged in epoch {epochs[np.isnan(values)][0]}", fontsize=9)
-        return
-    axes.annotate(
-        f"{values[-1]:.4g}",
-        xy=(1, values[-1]),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(3, 0),
-        textcoords="offset points",
-        va="center",
-        color=axes.lines[0].get_color(),
-        fontweight="bold",
-        annotation_clip=False,
-    )
+def _without_split(column: str) -> str:
+    """Return the label of a metric without the images that it was measured on."""
+    return METRICS[column].partition(" ")[2]
 
 
-def _add_legend(figure: Figure, axes: Axes) -> None:
+def _title(logs: Sequence[RunLog], *more: str) -> str:
+    """Return what the runs have in common, in lines that fit above the panels."""
+    return _wrap(", ".join(part for part in (common_title(logs), *more) if part), 85)
+
+
+def _comparison_title(logs: Sequence[RunLog], smooth: int) -> str:
+    """Return the title with the seed, if there is only one, and how the curves were smoothed."""
+    seeds = {log.config.seed for log in logs}
+    title = _title(logs, f"seed {seeds.pop()}" if len(seeds) == 1 else "")
+    if smooth == 1:
+        return title
+    how = f"smoothed: centred running mean over {smooth} epochs, fewer at the ends"
+    return f"{title}\n{how}; pale: as measured".strip()
+
+
+def _add_legend(figure: Figure) -> None:
     """Put one legend under all panels, in as many columns as the longest label allows."""
-    handles, labels = axes.get_legend_handles_labels()
-    # Lines may break only after a comma, so the other spaces are non-breaking for now.
-    labels = [label.replace(" ", "\xa0").replace(",\xa0", ", ") for label in labels]
-    labels = [textwrap.fill(label, 95, break_on_hyphens=False) for label in labels]
-    labels = [label.replace("\xa0", " ") for label in labels]
+    entries: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    labels = [_wrap(label, 95) for label in entries]
     longest = max(len(line) for label in labels for line in label.split("\n"))
     columns = 3 if longest <= 24 else 2 if longest <= 46 and len(labels) > 3 else 1
     rows = sum(label.count("\n") + 1 for label in labels) / columns
     figure.set_figheight(figure.get_figheight() + 0.18 * rows)
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(
+        list(entries.values()), labels, loc="outside lower center", ncols=columns, fontsize=8
+    )
 
 
 def _check_epochs(logs: Sequence[RunLog]) -> None:
@@ -276,28 +245,7 @@ def _check_epochs(logs: Sequence[RunLog]) -> None:
             raise UserError(f"nothing to plot: {log.folder} has no finished epoch yet")
 
 
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"{path}: a figure's name must end in one of {', '.join(FORMATS)}")
-
-
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure, in the format that the suffix of its path names; return the path."""
-    suffix = path.suffix.lower()
-    data = io.BytesIO()
-    with style():
-        figure.savefig(data, format=suffix[1:], dpi=200, metadata=FORMATS[suffix])
-    try:
-        write_bytes_atomic(path, data.getvalue())
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Apply our style, whatever the user's matplotlibrc says, and restore theirs afterwards."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
+def _wrap(text: str, width: int) -> str:
+    """Break text into lines, but only after a comma."""
+    text = text.replace(" ", "\xa0").replace(",\xa0", ", ")
+    return textwrap.fill(text, width, break_on_hyphens=False).replace("\xa0", " ")

@@ -44,11 +44,17 @@ class Group:
         values = np.stack([log.metrics[column][:count] for log in self.logs])
         return np.where(np.isfinite(values), values, np.nan)
 
-    def legend(self) -> str:
-        """Return the label, with the number of seeds and whether epochs are missing or diverged."""
+    def legend(self, explained: bool = True) -> str:
+        """Return the label, with the number of seeds and whether epochs are missing or diverged.
+
+        Args:
+            explained: say what is shown of several seeds.
+
+        """
         parts = [self.label]
         if len(self.logs) > 1:
-            parts.append(f"n = {len(self.logs)} (mean, min to max)")
+            shown = " (mean, min to max)" if explained else ""
+            parts.append(f"n = {len(self.logs)}{shown}")
         planned, done = self.logs[0].config.training.epochs, len(self.epochs())
         if done < planned:
             parts.append(f"{done} of {planned} epochs")

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnstudy.errors import UserError
-from bnstudy.plots.figures import COLORS, comparison_figure, save, style
+from bnstudy.plots.figures import comparison_figure
+from bnstudy.plots.style import COLORS, save, style
 from bnstudy.report.arms import FOUR, Design
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import AREA, TEST_ACCURACY, Measure
