@@ -1,9 +1,12 @@
 """Somebody's functions are called as they are written."""
 
+import sys
+
 import layer_helpers as layers
 import numpy as np
 import pytest
 
+import bnstudy
 from bnstudy import UserError
 from bnstudy.gradient_check.own_layer import call as layer_call
 from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer
@@ -97,3 +100,83 @@ def test_tensors_are_given_as_tensors():
     assert layer.output(0, np.array([3.0, 4.0])).tolist() == [6, 8]
     assert all(layer_call.is_tensor(x) for x in seen)
     assert not layer_call.is_tensor(np.ones(2))
+
+
+class Linear:
+    """A layer that keeps its cache to itself, as many are written."""
+
+    def __init__(self):
+        self.w = layers.random(4, 3)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.w + (x**2).sum()
+
+    def backward(self, dy):
+        return dy @ self.w.T + 2 * self.x * dy.sum()
+
+
+class Forgetful(Linear):
+    def backward(self, dy):
+        return dy @ self.w.T
+
+
+@pytest.mark.parametrize(("kind", "right"), [(Linear, True), (Forgetful, False)])
+def test_the_methods_of_a_class_are_called_with_dy_alone(kind, right):
+    layer = kind()
+    result = bnstudy.check_layer(layer.forward, layer.backward, layers.random(5, 4))
+    assert result.passed is right
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward", "says"),
+    [
+        (lambda x: x, lambda dy: dy, "inputs gives 2 arguments, but forward is lambda (x)"),
+        (lambda x, w, b: x, lambda dy: dy, "inputs gives 2 arguments, but forward is lambda (x, w"),
+        (
+            lambda x, w: (x, w),
+            lambda dy, x, w: dy,
+            "forward returns (y, cache), so backward is called as backward(dy, cache), "
+            "but it is lambda (dy, x, w)",
+        ),
+        (
+            lambda x, w: (x, w),
+            lambda cache, dy: dy,
+            "backward is called as backward(dy, cache), but it is lambda (cache, dy)",
+        ),
+        (
+            lambda x, w: x,
+            lambda dy, x: dy,
+            "forward returns y alone, so backward is called as backward(dy, x, w), "
+            "but it is lambda (dy, x)",
+        ),
+    ],
+)
+def test_a_call_that_does_not_fit_is_told_before_python_does(forward, backward, says):
+    with pytest.raises(UserError) as told:
+        bnstudy.check_layer(forward, backward, (layers.random(2, 3), layers.random(2, 3)))
+    assert says in str(told.value)
+
+
+def test_a_gradient_that_is_written_into_again_is_the_first_one():
+    def backward(dy, buffer):
+        buffer *= 2 * dy
+        return buffer
+
+    result = bnstudy.check_layer(lambda x: (x**2, x.copy()), backward, layers.random(5, 4))
+    assert [row.verdict for row in result.rows] == ["pass"]
+    assert "it changes its cache" in result.problems[0]
+
+
+def test_leaving_the_program_does_not_leave_the_check():
+    with pytest.raises(UserError, match="forward raised SystemExit: 3"):
+        make(lambda x: sys.exit(3), layers.random(2)).run()
+
+
+def test_what_forward_prints_is_not_shown_for_each_difference(capsys):
+    def forward(x):
+        print("forward")
+        return x**2
+
+    assert bnstudy.check_layer(forward, lambda dy, x: 2 * dy * x, layers.random(5, 6)).passed
+    assert capsys.readouterr().out.count("forward") < 6

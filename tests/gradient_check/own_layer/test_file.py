@@ -84,6 +84,10 @@ def test_options_reach_the_check(write, capsys):
         ("import numpy\n\n1 / 0\n", r"my_layer.py, line 3: ZeroDivisionError: division by zero"),
         ("import no_such_module\n", r"my_layer.py, line 1: ModuleNotFoundError"),
         ("import sys\nsys.exit(3)\n", r"my_layer.py, line 2: SystemExit: 3"),
+        (
+            "class Tanh:\n    def forward(self, x): ...\n    def backward(self, dy): ...\n",
+            r"no function forward; add: layer = Tanh\(...\); forward, backward = layer.forward,",
+        ),
         ("def forward(x): return x\n", r"my_layer.py: has no function backward; add: def backward"),
         (TANH.replace("1 - y**2", "1 - z"), r"my_layer.py, line 8: backward raised NameError"),
         (
@@ -100,6 +104,14 @@ def test_an_error_in_a_file_is_one_line_with_file_and_line(write, text, says):
     with pytest.raises(UserError, match=says) as raised:
         layer_file.check_file(write(text))
     assert "\n" not in str(raised.value)
+
+
+def test_what_a_file_prints_is_not_mixed_with_json(write, capsys):
+    text = TANH.replace("    return dy", "    print('backward')\n    return dy")
+    assert layer_file.check_file(write(text), argparse.Namespace(json=True)) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["passed"]
+    assert "backward" in shown.err
 
 
 def test_a_gradient_that_is_not_finite_fails_and_its_json_is_strict(write, capsys):

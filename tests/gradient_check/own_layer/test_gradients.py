@@ -32,8 +32,30 @@ def test_a_wrong_number_is_told_with_what_is_due():
     layer = layer_of(lambda dy, cache: dy, np.ones(3), np.arange(3), np.ones(2))
     found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
     assert found.problems == ["backward returns 1 gradient; 2 are due: dx, dw"]
-    with pytest.raises(UserError, match="a dict"):
-        layer_gradients.collect(layer_of(lambda dy, c: {}, np.ones(3)), np.ones(3), np.ones(3), 0)
+    layer = layer_of(lambda dy, x: (dy, dy), np.ones(3))
+    found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
+    assert found.problems == ["backward returns 2 gradients; 1 is due: dx"]
+
+
+@pytest.mark.parametrize("returned", [{"dw": "dw", "dx": "dx"}, {"x": "dx", "w": "dw", "s": 1}])
+def test_a_dict_is_read_by_its_names(returned):
+    layer = layer_of(lambda dy, cache: returned, np.ones(3), np.arange(3), np.ones(2))
+    found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
+    assert found == ({0: "dx", 2: "dw"}, [])
+
+
+def test_a_dict_that_lacks_a_name_says_which():
+    layer = layer_of(lambda dy, cache: {"dx": "dx", "dW": 1}, np.ones(3), np.arange(3), np.ones(2))
+    found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
+    assert found == ({0: "dx"}, ["backward returns a dict without dw; it has dx, dW"])
+
+
+def test_a_gradient_of_integers_is_refused_because_nobody_checks_it():
+    layer = layer_of(lambda dy, cache: (dy, dy), np.ones(3), np.arange(3))
+    with pytest.raises(UserError, match=r"labels is int64, so the gradient .* cannot be checked"):
+        layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
+    zeros = layer_of(lambda dy, cache: (dy, 0 * dy), np.ones(3), np.arange(3))
+    assert list(layer_gradients.collect(zeros, np.ones(3), np.ones(3), None).gradients) == [0]
 
 
 @pytest.mark.parametrize(

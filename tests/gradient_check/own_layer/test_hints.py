@@ -17,6 +17,7 @@ def row(mistake, verdict=FAIL, gradient="dx", elements=24):
         ("the mean term is missing (the path through the mean)", "the earlier one; see (17b) in"),
         ("the x-hat term has the factor 1.2", "at its factors; see (17a)"),
         ("no known name", "x reaches y on three paths: directly, through the mean, through the"),
+        ("dcost is not multiplied with", "The chain rule has one more factor; see (16)"),
         ("the sign (a factor of -1)", "the form is right, the sign is not; see (16) to (17)"),
     ],
 )

@@ -126,6 +126,50 @@ def path_through_the_mean_forgotten_and_a_sum(dy, cache):
     return r * (d - x_hat * (d * x_hat).sum(0)), (dy * x_hat).sum(0), dy.sum(0)
 
 
+def means_over_the_other_axis(dy, cache):
+    x_hat, r, gamma = cache
+    d = gamma * dy
+    dx = r * (d - d.mean(0) - x_hat * (d * x_hat).mean(0))
+    return dx, (dy * x_hat).sum(0), dy.sum(0)
+
+
+def leaky_forward(x):
+    return np.where(x > 0, x, 0.1 * x), x
+
+
+def sides_exchanged(dy, x):
+    return np.where(x > 0, 0.1, 1) * dy
+
+
+def indices_forward(indices, w):
+    return w[indices], (indices, w)
+
+
+def each_index_once(dy, cache):
+    indices, w = cache
+    dw = np.zeros_like(w)
+    dw[indices] += dy
+    return dw
+
+
+def y_missing_in_the_sum(dy, z):
+    return softmax_forward(z) * (dy - dy.sum(1, keepdims=True))
+
+
+def sum_over_the_examples(dy, z):
+    y = softmax_forward(z)
+    return y * (dy - (dy * y).sum(0))
+
+
+def product_forward(a, b):
+    return a * b, (a, b)
+
+
+def dense_in_another_order(dy, cache):
+    dx, dw, db = layers.dense_backward(dy, cache)
+    return dw, dx, db
+
+
 BATCH_NORM = (layers.batch_norm_forward, layers.norm_inputs())
 LAYER_NORM = (layers.norm(1, 0)[0], layers.norm_inputs((4, 4)))
 RELU = (layers.relu_forward, layers.random(5, 7))
@@ -170,6 +214,40 @@ STUDENTS = [
     (diagonal_alone, (softmax_forward, layers.random(5, 7)), "dz: only the path to an element"),
     (lambda dy, x: dy * (1 - x**2), (lambda x: np.tanh(x), layers.random(5, 7)), "x in place of y"),
     (kernel_turned, CONV, "dw: turned by 180 degrees (axes 0 and 1)"),
+    (
+        means_over_the_other_axis,
+        (layers.norm(1, 0)[0], layers.norm_inputs((4, 6), (6,))),
+        "dx: the means are over axis 0; forward normalizes over axis 1",
+    ),
+    (sides_exchanged, (leaky_forward, layers.random(5, 7)), "the two sides are exchanged"),
+    (
+        each_index_once,
+        (indices_forward, (np.array([[0, 3], [3, 1]]), layers.random(5, 2))),
+        "dw: an index that occurs twice counts once",
+    ),
+    (y_missing_in_the_sum, (softmax_forward, layers.random(5, 7)), "dz: y is missing in the sum"),
+    (sum_over_the_examples, (softmax_forward, layers.random(5, 7)), "dz: the sum is over axis 0"),
+    (
+        lambda dy, cache: (dy * cache[0], dy * cache[1]),
+        (product_forward, (layers.random(5, 4), layers.random(5, 4) + 2)),
+        "da: this is db: the order must be that of forward's arguments",
+    ),
+    (dense_in_another_order, DENSE, "its shape is [4, 3], not [5, 4]; w has it: the order must be"),
+    (
+        lambda dy, x: 2 * x,
+        (lambda x: (np.sum(x**2), x), layers.random(5, 7)),
+        "dx: dy is not multiplied with",
+    ),
+    (
+        lambda dy, x: dy.mean((0, 1)),
+        (lambda b: (np.broadcast_to(b, (5, 3, 4)) * 1.0, None), layers.random(4)),
+        "db: a constant factor of 0.0666667: 1/15, the elements of y per element of b: a mean",
+    ),
+    (
+        lambda dy, y: (dy * (1 - y**2)).astype("f"),
+        (lambda x: (np.tanh(x), np.tanh(x)), layers.random(5, 7)),
+        "only, like the rounding of float32",
+    ),
 ]  # fmt: skip
 
 
@@ -253,3 +331,13 @@ def test_what_is_not_known_is_said_to_be_unknown():
         lambda x: np.tanh(x), lambda dy, x: dy * np.cos(x), layers.random(5, 7)
     )
     assert mistakes_layer.UNKNOWN in str(wrong)
+
+
+def test_what_is_wrong_only_where_nothing_was_compared_is_said_to_be_elsewhere():
+    def wrong(dy, x):
+        gradient = 2 * dy * x
+        gradient.flat[1000] *= 1.5
+        return gradient
+
+    told = str(bnstudy.check_layer(lambda x: (x**2, x), wrong, layers.random(40, 50)))
+    assert "dx: right at the 300 elements compared, wrong at some of the other 1700" in told

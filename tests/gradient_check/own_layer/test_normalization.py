@@ -31,6 +31,12 @@ def test_axes_epsilon_and_parameters_are_found(axes, shape, parameters):
     assert found.m == np.prod([shape[a] for a in axes])
 
 
+@pytest.mark.parametrize("x", [np.zeros((3, 4)), np.ones((3, 4))])
+def test_a_constant_x_does_not_make_a_normalization_of_anything(x):
+    assert find(lambda x: x - x, x) is None
+    assert find(lambda x, b: (x - 1) * (x - 0) + b, x, np.arange(4.0)) is None
+
+
 def test_channels_of_axis_1_may_have_parameters_of_one_axis():
     def forward(x, beta, gamma):
         wide = np.s_[:, None, None]

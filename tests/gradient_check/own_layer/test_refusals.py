@@ -30,6 +30,8 @@ DROPOUT = np.random.default_rng(0)
     [
         (lambda x: x * 1.0, np.arange(3), r"x is int\d+: an integer has no gradient"),
         (lambda x: x, (3.0,), "none is an array"),
+        (sum, ([1.0, 2.0],), "none is an array .np.array makes one of a list"),
+        (lambda x: x, np.ones((0, 3)), r"x has the shape \[0, 3\]: it is empty"),
         (lambda x: x, X + 1j, "x is complex128; real numbers are needed"),
         (lambda x: x, NOT_FINITE, "x has values that are not finite"),
         (lambda x: x / np.zeros(3), X, "forward's y has values that are not finite"),
@@ -100,3 +102,35 @@ def test_the_arguments_of_the_caller_stay_as_they_are():
         bnstudy.check_layer(forward, same, (x, state))
     np.testing.assert_array_equal(x, X)
     assert state == {"calls": 0}
+
+
+def test_an_integer_first_argument_is_left_out_with_a_note():
+    def embed(indices, w):
+        return w[indices], (indices, w)
+
+    def backward(dy, cache):
+        dw = np.zeros_like(cache[1])
+        np.add.at(dw, cache[0], dy)
+        return None, dw
+
+    result = bnstudy.check_layer(embed, backward, (np.array([0, 2, 2]), X))
+    assert result.passed
+    assert [row.gradient for row in result.rows] == ["dw"]
+    assert result.notes == (
+        "indices is int64 and has no gradient; if it should have one, give "
+        "indices.astype(np.float64)",
+    )
+
+
+def test_insisting_does_not_make_right_what_was_not_compared():
+    result = bnstudy.check_layer(
+        lambda x: x * DROPOUT.integers(1, 9, size=x.shape), same, X, insist=True
+    )
+    assert not result.passed
+
+
+def test_in_float32_nothing_is_said_of_imaginary_parts():
+    x = X.astype("f")
+    result = bnstudy.check_layer(lambda x: (x * x, x), lambda dy, x: 2 * dy * x, x, insist=True)
+    assert result.passed
+    assert [note[:8] for note in result.notes] == ["insisted"]

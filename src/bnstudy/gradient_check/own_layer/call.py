@@ -1,7 +1,9 @@
 """Somebody's forward and backward, called as they are: NumPy or TensorFlow, cache or none."""
 
+import contextlib
 import copy
 import inspect
+import io
 import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,6 +13,10 @@ import numpy as np
 from bnstudy.errors import UserError, one_line
 
 NO_CACHE = object()  # forward returns y alone
+
+
+class WrongOutput(UserError):
+    """Forward ran, and returned something else than y or (y, cache)."""
 
 
 class Layer(NamedTuple):
@@ -37,22 +43,41 @@ class Layer(NamedTuple):
         arguments = self.copies()
         if position is not None:
             arguments[position] = like(value, self.arguments[position])
+        self._fits_inputs()
         result = call("forward", self.forward, *arguments)
         pair = isinstance(result, tuple) and len(result) == 2 and _is_output(result[0])
         y, cache = result if pair else (result, NO_CACHE)
         if not _is_output(y):
-            raise UserError(
+            raise WrongOutput(
                 f"forward returns {_describe(result)}; it must return y, an array, or (y, cache)"
             )
         return y, cache
 
+    def _fits_inputs(self) -> None:
+        if not takes(self.forward, len(self.arguments)):
+            given = f"{len(self.arguments)} argument{'s' * (len(self.arguments) != 1)}"
+            raise UserError(f"inputs gives {given}, but forward is {signature_of(self.forward)}")
+
     def output(self, position: int | None = None, value: np.ndarray | None = None) -> np.ndarray:
-        """Return y alone, as a NumPy array."""
-        return to_numpy(self.run(position, value)[0])
+        """Return y alone, as a NumPy array; what forward prints hundreds of times is not shown."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return to_numpy(self.run(position, value)[0])
 
     def gradients(self, dy: Any, cache: Any) -> Any:
-        """Call backward."""
+        """Call backward: with the cache; else with the arguments, unless it takes dy alone."""
         rest = self.copies() if cache is NO_CACHE else [cache]
+        own = [p.name for p in _parameters(self.backward)]
+        if cache is NO_CACHE and len(own) == 1 and not takes(self.backward, 1 + len(rest)):
+            rest = []  # a method, whose object keeps the cache
+        elif not takes(self.backward, 1 + len(rest)) or (
+            cache is not NO_CACHE and own[:1] == ["cache"]
+        ):
+            names = ["dy", *(self.names if cache is NO_CACHE else ["cache"])]
+            raise UserError(
+                f"forward returns {'y alone' if cache is NO_CACHE else '(y, cache)'}, so backward "
+                f"is called as backward({', '.join(names)}), but it is "
+                f"{signature_of(self.backward)}"
+            )
         return call("backward", self.backward, dy, *rest)
 
 
@@ -86,13 +111,32 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [p for p in parameters if p.kind not in kinds]
 
 
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Whether a function can be called with so many arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a function written in C
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
+
+
+def signature_of(function: Callable[..., Any]) -> str:
+    """Return a function as its def has it."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{name.replace('<lambda>', 'lambda ')}{inspect.signature(function)}"
+
+
 def call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a user's function; turn what it raises into one line with file and line."""
     try:
         return function(*arguments)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{place_of(error, function)}: {what} raised {shown(error)}") from error
 
 
@@ -119,6 +163,11 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) or is_tensor(value)
 
 
+def is_real(value: Any) -> bool:
+    """Whether this is an array of real numbers or integers."""
+    return is_array(value) and to_numpy(value).dtype.kind in "fiu"
+
+
 def to_numpy(value: Any) -> np.ndarray:
     """Return a NumPy array."""
     return np.asarray(value.numpy() if is_tensor(value) else value)
@@ -139,5 +188,6 @@ def _is_output(value: Any) -> bool:
 
 def _describe(value: Any) -> str:
     if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
+        several = " (join several outputs with np.concatenate)" if len(value) > 1 else ""
+        return f"a {type(value).__name__} of {len(value)}{several}"
     return "None" if value is None else f"a value of type {type(value).__name__}"

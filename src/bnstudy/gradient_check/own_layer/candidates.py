@@ -10,6 +10,8 @@ from bnstudy.gradient_check.numpy_network import convolve
 from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
 from bnstudy.gradient_check.own_layer.normalization import Normalization
 
+OTHER_ORDER = "the order must be that of forward's arguments"
+
 
 class Case(NamedTuple):
     """A wrong gradient and everything it may come from."""
@@ -38,12 +40,15 @@ def candidates(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the names and the wrong gradients of mistakes that this layer could have."""
     for other, gradient in case.others.items():
         if gradient.shape == case.x.shape:
-            yield f"this is d{other}: the order must be that of forward's arguments", gradient
+            yield f"this is d{other}: {OTHER_ORDER}", gradient
     yield from _normalization(case)
     yield from _cross_entropy(case)
+    if case.dy.size == 1:
+        yield "dy is not multiplied with", _filled(case) / case.dy.item()
     yield from _elementwise(case)
     yield from _product(case)
     yield from _convolution(case)
+    yield from _lookup(case)
     if len(case.elements) == case.x.size:
         yield from _rearranged(case)
 
@@ -63,6 +68,16 @@ def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
             yield text, candidate.reshape(case.x.shape)
     if tensor == "dx" and len(axes) == 1:
         yield from _without_keepdims(case, case.norm)
+        yield from _other_axis(case, case.norm)
+
+
+def _other_axis(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield dx with means over an axis along which nothing was normalized."""
+    x_hat, dx_hat = norm.x_hat, norm.gamma * case.dy
+    for axis in set(range(case.x.ndim)) - set(norm.axes):
+        a, b = (z.mean(axis, keepdims=True) for z in (dx_hat, dx_hat * x_hat))
+        text = f"the means are over axis {axis}; forward normalizes over axis {norm.axes[0]}"
+        yield text, norm.r * (dx_hat - a - x_hat * b)
 
 
 def _without_keepdims(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
@@ -94,6 +109,7 @@ def _cross_entropy(case: Case) -> Iterator[tuple[str, np.ndarray]]:
         yield f"unnormalized: exp(logits) minus labels{text}", upstream * (e - one_hot) * scale
         yield f"only the label's own entry is set{text}", upstream * (p - 1) * one_hot * scale
     yield "dcost is not multiplied with", (p - one_hot) / len(z)
+    yield "dcost is not multiplied with, and not divided by N", p - one_hot
     yield "not divided by N (a sum over the examples instead of the mean)", upstream * (p - one_hot)
 
 
@@ -105,6 +121,9 @@ def _elementwise(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     yield "dy is not multiplied with", right / np.where(dy, dy, 1)
     yield "the mask is inverted (dy passes where it must not, and the other way round)", dy - right
     yield "the slope is multiplied with twice", right**2 / np.where(dy, dy, 1)
+    slope = right / np.where(dy, dy, 1)
+    exchanged = dy * (slope.min() + slope.max() - slope)
+    yield "the slopes of the two sides are exchanged", exchanged
     yield "y in place of the slope", dy * case.y
     yield "the mask is applied to dy's sign, not to x's", dy * (dy > 0)
     yield from _activation(case.x, dy, case.y)
@@ -122,6 +141,11 @@ def _activation(x: np.ndarray, dy: np.ndarray, y: np.ndarray) -> Iterator[tuple[
         yield "the sigmoid is applied to y again", dy / (1 + np.exp(-y)) / (1 + np.exp(y))
     elif mistakes.distance(e / e.sum(-1, keepdims=True), y) < 1e-12:
         yield "the sum over the outputs is missing: dx = y (dy - sum(dy y))", dy * y
+        text = "dx = y (dy - sum(dy y)), over the last axis"
+        yield f"y is missing in the sum: {text}", y * (dy - dy.sum(-1, keepdims=True))
+        for axis in range(x.ndim - 1):
+            lost = (dy * y).sum(axis, keepdims=True)
+            yield f"the sum is over axis {axis}: {text}", y * (dy - lost)
 
 
 def _product(case: Case) -> Iterator[tuple[str, np.ndarray]]:
@@ -155,6 +179,17 @@ def _convolution(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     for where, text, candidate in mistakes.convolution(x, w, case.dy):
         if where == tensor and candidate.shape == case.x.shape:
             yield text, candidate
+
+
+def _lookup(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the mistake of y = x[i] where an index occurs more than once: an embedding."""
+    for i in map(_plain, case.layer.arguments):
+        if not isinstance(i, np.ndarray) or i.dtype.kind not in "iu":
+            continue
+        if case.y.shape == i.shape + case.x.shape[1:] and i.max(initial=0) < len(case.x):
+            last = np.zeros_like(case.x)
+            last[i] = case.dy
+            yield "an index that occurs twice counts once: += does not add up, np.add.at does", last
 
 
 def _rearranged(case: Case) -> Iterator[tuple[str, np.ndarray]]:

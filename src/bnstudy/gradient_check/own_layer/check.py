@@ -15,7 +15,8 @@ import numpy as np
 
 from bnstudy.errors import UserError
 from bnstudy.gradient_check.own_layer import gradients, hints, normalization, oracles, refusals
-from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
+from bnstudy.gradient_check.own_layer.call import Layer, is_real, to_numpy
+from bnstudy.gradient_check.own_layer.candidates import OTHER_ORDER
 from bnstudy.gradient_check.own_layer.file import check_file, template
 from bnstudy.gradient_check.own_layer.inputs import find_inputs
 from bnstudy.gradient_check.own_layer.report import FAIL, LayerResult, Row
@@ -59,12 +60,12 @@ def check_layer(
     """
     start, random = time.monotonic(), np.random.default_rng(seed)
     layer = find_inputs(forward, backward, inputs, random)
-    y, cache = layer.run()
+    y, _ = layer.run()
     refusals.impossible(layer, y)
     value = to_numpy(y)
     upstream = _upstream(dy, value, random)
     norm = normalization.find(layer, value)
-    notes = _refuse(layer, value, upstream, norm, insist)
+    notes = [*_refuse(layer, value, upstream, norm, insist), *refusals.integers(layer)]
     single = any(a.dtype != np.float64 for a in (value, *_arrays(layer)))
     precision = oracles.SINGLE if single else oracles.DOUBLE
     opinions = {
@@ -73,6 +74,7 @@ def check_layer(
         )
         for i in layer.checked
     }
+    y, cache = layer.run()  # a class keeps the cache of the last call to itself
     given = Given(layer, norm, upstream, value, precision, opinions, insist, random)
     rows, problems = _compare(given, y, cache, bool(hints_only))
     if hints_only:
@@ -90,15 +92,16 @@ def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], 
     """Return a row for each gradient, and what else is wrong with backward."""
     layer, dy, opinions = given.layer, given.dy, given.opinions
     returned = _collect(layer, dy, y, cache, {} if hints else opinions)
+    # At once, while an object that keeps its cache to itself has that of these arguments.
+    repeated = [] if returned.problems else _second_call(layer, dy, y, cache, returned)
     rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
     problems = list(returned.problems)
-    if any(row.verdict == FAIL for row in rows) and (
+    failed = [row for row in rows if row.verdict == FAIL]
+    if any(OTHER_ORDER not in row.mistake for row in failed) and (
         order := _order_of_cache(layer, dy, y, cache, opinions)
     ):
         rows, problems = [replace(row, mistake="") for row in rows], problems + order
-    if not problems:
-        problems += _second_call(layer, dy, y, cache, returned)
-    return rows, problems
+    return rows, problems or repeated
 
 
 def _arrays(layer: Layer) -> list[np.ndarray]:
@@ -169,7 +172,7 @@ def _second_call(
     layer: Layer, dy: np.ndarray, y: Any, cache: Any, returned: gradients.Returned
 ) -> list[str]:
     """Say so where backward gives other gradients when it is called again with the same cache."""
-    first = {i: np.array(to_numpy(g)) for i, g in returned.gradients.items() if g is not None}
+    first = {i: to_numpy(g) for i, g in returned.gradients.items() if is_real(g)}
     again = gradients.collect(layer, dy, y, cache).gradients
     for i, gradient in first.items():
         if not np.array_equal(gradient, to_numpy(again[i]), equal_nan=True):
@@ -178,10 +181,12 @@ def _second_call(
 
 
 def _left_out(names: list[str], layer: Layer) -> list[str]:
-    numpy = [n for n in names if type(layer.arguments[layer.names.index(n)]) is np.ndarray]
+    given = {n: layer.arguments[layer.names.index(n)] for n in names}
+    numpy = [n for n, a in given.items() if type(a) is np.ndarray and a.dtype == np.float64]
     if not numpy:
         return []
     return [
-        f"complex step left out for {', '.join(numpy)}: forward does not carry imaginary parts "
-        "(abs, var, norm, max and writes into real arrays drop them), so central differences decide"
+        f"complex step left out for {', '.join(numpy)}: forward refuses complex numbers "
+        "or drops imaginary parts (abs, var, norm, max, writes into real arrays), so central "
+        "differences decide"
     ]

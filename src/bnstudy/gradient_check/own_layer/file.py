@@ -1,6 +1,7 @@
 """A file with a forward and a backward: run it, check it; and the files for students to fill in."""
 
 import argparse
+import contextlib
 import json
 import math
 import sys
@@ -36,16 +37,18 @@ def check_file(path: str | Path, options: argparse.Namespace | None = None) -> i
     """
     from bnstudy.gradient_check.own_layer.check import check_layer
 
-    module = load(Path(path))
-    result = check_layer(
-        module.forward,
-        module.backward,
-        getattr(module, "inputs", None),
-        seed=getattr(options, "seed", None) or 0,
-        insist=bool(getattr(options, "insist", False)),
-        hints_only=getattr(module, "TEMPLATE", False),
-    )
-    if getattr(options, "json", False):
+    as_text = not getattr(options, "json", False)
+    with contextlib.redirect_stdout(sys.stdout if as_text else sys.stderr):  # the file may print
+        module = load(Path(path))
+        result = check_layer(
+            module.forward,
+            module.backward,
+            getattr(module, "inputs", None),
+            seed=getattr(options, "seed", None) or 0,
+            insist=bool(getattr(options, "insist", False)),
+            hints_only=getattr(module, "TEMPLATE", False),
+        )
+    if not as_text:
         echo(json.dumps(as_json(result)))
     else:
         echo(str(result))
@@ -92,7 +95,7 @@ def load(path: Path) -> ModuleType:
         sys.path.pop(0)
     for name in ("forward", "backward"):
         if not callable(getattr(module, name, None)):
-            raise UserError(f"{path}: has no function {name}; {_DUE[name]}")
+            raise UserError(f"{path}: has no function {name}; {_class(module) or _DUE[name]}")
     return module
 
 
@@ -100,6 +103,18 @@ _DUE = {
     "forward": "add: def forward(x): return y, cache",
     "backward": "add: def backward(dy, cache): return dx",
 }
+
+
+def _class(module: ModuleType) -> str:
+    """Return the lines to add to a file whose functions are the methods of a class."""
+    names = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and hasattr(value, "forward") and hasattr(value, "backward")
+    ]
+    if not names:
+        return ""
+    return f"add: layer = {names[-1]}(...); forward, backward = layer.forward, layer.backward"
 
 
 def template_names() -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bnstudy.errors import UserError
-from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer, is_array, like, to_numpy
+from bnstudy.gradient_check.own_layer.call import NO_CACHE, Layer, is_array, is_real, like, to_numpy
 
 MOST_ENTRIES = 5  # of a cache, to try in every order
 
@@ -21,32 +21,66 @@ class Returned(NamedTuple):
 def collect(layer: Layer, dy: np.ndarray, y: Any, cache: Any) -> Returned:
     """Call backward; assign its gradients to forward's arguments."""
     upstream = like(dy, y) if is_array(y) else dy.item() if np.ndim(dy) == 0 else np.array(dy)
-    result = layer.gradients(upstream, cache)
+    result = _copied(layer.gradients(upstream, cache))
     problems = []
     if isinstance(upstream, np.ndarray) and not np.array_equal(upstream, dy):
         problems.append(
             "backward changes dy in place, which breaks whoever else uses it (a skip connection); "
             "start with dy = dy.copy()"
         )
-    returned = _as_list(result)
     checked, names = layer.checked, layer.names
     expected = ", ".join(f"d{names[i]}" for i in checked)
+    if isinstance(result, dict):
+        return _by_name(result, layer, [*problems])
+    returned = list(result) if isinstance(result, tuple | list) else [result]
     if len(returned) == len(names):
+        _refuse_gradients_of_integers(returned, layer)
         return Returned({i: returned[i] for i in checked}, problems)
     if len(returned) == len(checked):
         return Returned(dict(zip(checked, returned, strict=True)), problems)
     count = f"{len(returned)} gradient{'s' * (len(returned) != 1)}"
-    return Returned(
-        {}, [*problems, f"backward returns {count}; {len(checked)} are due: {expected}"]
-    )
+    return Returned({}, [*problems, f"backward returns {count}; {_due(len(checked))}: {expected}"])
 
 
-def _as_list(result: Any) -> list[Any]:
+def _copied(result: Any) -> Any:
+    """Return a copy of NumPy's arrays: the next call may write into the same ones."""
+    if isinstance(result, np.ndarray):
+        return result.copy()
     if isinstance(result, tuple | list):
-        return list(result)
+        return [_copied(entry) for entry in result]
     if isinstance(result, dict):
-        raise UserError("backward returns a dict; it must return the gradients in forward's order")
-    return [result]
+        return {key: _copied(entry) for key, entry in result.items()}
+    return result
+
+
+def _due(count: int) -> str:
+    return "1 is due" if count == 1 else f"{count} are due"
+
+
+def _by_name(result: dict[Any, Any], layer: Layer, problems: list[str]) -> Returned:
+    """Assign a dict's gradients, which are called dx or x."""
+    found = {}
+    for i in layer.checked:
+        name = layer.names[i]
+        key = next((k for k in (f"d{name}", name) if k in result), None)
+        if key is None:
+            keys = ", ".join(map(str, result)) or "nothing"
+            problems.append(f"backward returns a dict without d{name}; it has {keys}")
+        else:
+            found[i] = result[key]
+    return Returned(found, problems)
+
+
+def _refuse_gradients_of_integers(returned: list[Any], layer: Layer) -> None:
+    """Refuse a gradient of an integer argument, which would go unchecked."""
+    for name, argument, gradient in zip(layer.names, layer.arguments, returned, strict=True):
+        if is_real(gradient) and to_numpy(gradient).any() and is_array(argument):
+            kind = to_numpy(argument).dtype
+            if kind.kind in "iub":
+                raise UserError(
+                    f"inputs: {name} is {kind}, so the gradient that backward returns for it "
+                    f"cannot be checked; give real numbers, or return None for it"
+                )
 
 
 def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
@@ -54,7 +88,9 @@ def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
     if gradient is None:
         return "it is None: not written yet, or not returned"
     if not is_array(gradient) and not isinstance(gradient, int | float | np.number):
-        return f"it is of type {type(gradient).__name__}, not an array"
+        kind = type(gradient).__name__
+        way_out = " (tf.convert_to_tensor makes one)" if kind == "IndexedSlices" else ""
+        return f"it is of type {kind}, not an array{way_out}"
     array = to_numpy(gradient)
     if array.dtype.kind not in "fiu":
         return f"it is {array.dtype}; a gradient is made of real numbers"

@@ -50,6 +50,11 @@ TERMS = (
     ("transposed", "write the shapes beside the product", ""),
     ("labels are not", "where do the labels enter?", ""),
     ("dy is passed on", "the layer's own slope is due", ""),
+    (
+        "dcost is not",
+        "how does the cost's user depend on it? The chain rule has one more factor",
+        "",
+    ),
     ("dy is not", "how does the cost depend on y? The chain rule has one more factor", ""),
 )
 

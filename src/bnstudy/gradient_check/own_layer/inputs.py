@@ -8,10 +8,13 @@ import numpy as np
 from bnstudy.errors import UserError
 from bnstudy.gradient_check.own_layer.call import (
     Layer,
+    WrongOutput,
     argument_names,
     call,
     is_array,
     required,
+    signature_of,
+    takes,
     to_numpy,
 )
 
@@ -35,13 +38,15 @@ def find_inputs(
             raise UserError(f"{what} is not a function but {type(function).__name__}")
     if inputs is None:
         return _tried(forward, backward, random)
+    if callable(inputs) and not takes(inputs, 1):
+        raise UserError(f"inputs is called as inputs(rng), but it is {signature_of(inputs)}")
     arguments = call("inputs", inputs, random) if callable(inputs) else inputs
     if is_array(arguments):
         arguments = (arguments,)
     if not isinstance(arguments, tuple | list):
         raise UserError(
             f"inputs is a value of type {type(arguments).__name__}; a tuple of forward's arguments "
-            f"is due: ({', '.join(required(forward))},)"
+            f"is due, even for one: return {', '.join(required(forward))},"
         )
     return Layer(forward, backward, tuple(arguments), argument_names(forward, len(arguments)))
 
@@ -65,9 +70,16 @@ def _tried(
         try:
             if np.isfinite(to_numpy(layer.run()[0])).all():
                 return layer
+        except WrongOutput:
+            raise
         except UserError as failed:
             error = error or failed
+    if error is None:
+        raise UserError(
+            "inputs are missing, and for normal ones y is not finite (log, sqrt?); give others, "
+            "such as: def inputs(rng): return (rng.uniform(0.5, 2, size=(5, 7)),)"
+        )
     raise UserError(
-        f"inputs are missing, and forward takes none of the shapes tried "
-        f"({error or 'not finite'}); give: def inputs(rng): return (rng.normal(size=(5, 7)),)"
+        f"inputs are missing, and forward takes none of the shapes tried ({error}); give: "
+        "def inputs(rng): return (rng.normal(size=(5, 7)),)"
     )

@@ -28,10 +28,18 @@ def name(case: Case) -> str:
     if found:
         near = 10 * min(found)[0] + 1e-8  # of those that fit alike, the first is the simplest
         return next(text for distance, text in found if distance <= near)
-    for guess in (_terms_of_norm, _factor, _elu, _own_path_alone, _where):
+    for guess in (_rounding, _terms_of_norm, _factor, _elu, _own_path_alone, _where):
         if text := guess(case):
             return text
     return UNKNOWN
+
+
+def _rounding(case: Case) -> str | None:
+    """Say so where the gradient is right but for float32."""
+    distance = mistakes.distance(case.at(case.wrong), case.right)
+    if distance > SAME:
+        return None
+    return f"off by {distance:.0e} only, like the rounding of float32: keep float64 throughout"
 
 
 def _terms_of_norm(case: Case) -> str | None:
@@ -82,13 +90,16 @@ def _meaning(value: float, m: int) -> str:
 def _factor(case: Case) -> str | None:
     """Name a constant factor, with its value and what it may be."""
     factor = mistakes.constant_factor(case.at(case.wrong), case.right)
-    if factor is None:
+    alone = len(case.elements) == 1 < case.x.size  # the others are at kinks
+    if factor is None or alone:
         return None
     if abs(factor + 1) < SAME:
         return "the sign (a factor of -1)"
     x, y = case.x, case.y
+    own = case.layer.names[case.position]
     lengths = {
-        f"the elements of {case.layer.names[case.position]} per element of y": x.size // y.size
+        f"the elements of {own} per element of y": x.size // y.size,
+        f"the elements of y per element of {own}": y.size // x.size,
     }
     lengths |= {
         f"the length of axis {a} of {n}": s

@@ -63,6 +63,8 @@ def find(layer: Layer, y: np.ndarray) -> Normalization | None:
     for less, axes, epsilon in product((0, 1), every_axes, epsilons):
         centred = x - x.mean(axes, keepdims=True)
         x_hat = centred * root(centred, axes, epsilon, less)
+        if np.abs(x_hat).max() < SAME:  # of a constant x: y would say nothing about the axes
+            continue
         for gamma, beta, names in pairs:
             if np.linalg.norm(gamma * x_hat + beta - y) <= SAME * np.linalg.norm(y):
                 return Normalization(x, gamma, axes, epsilon, *names, less)

@@ -21,21 +21,39 @@ def impossible(layer: Layer, y: Any) -> None:
         (n, to_numpy(a)) for n, a in zip(layer.names, layer.arguments, strict=True) if is_array(a)
     ]
     if not arrays:
-        raise UserError("inputs: none is an array, so there is no gradient to check")
-    name, x = arrays[0]
-    if x.dtype.kind in "iub":
         raise UserError(
-            f"inputs: {name} is {x.dtype}: an integer has no gradient; give {name}.astype(float)"
+            "inputs: none is an array (np.array makes one of a list), so nothing to check"
         )
+    name, x = arrays[0]
+    if not layer.checked and x.dtype.kind in "iub":
+        cast = _cast(name, layer.arguments[layer.names.index(name)])
+        raise UserError(f"inputs: {name} is {x.dtype}: an integer has no gradient; give {cast}")
     if not layer.checked:
         raise UserError(f"inputs: {name} is {x.dtype}; real numbers are needed: float64")
     for name, value in arrays:
+        if value.dtype.kind == "f" and not value.size:
+            raise UserError(f"inputs: {name} has the shape {list(value.shape)}: it is empty")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise UserError(f"inputs: {name} has values that are not finite")
     if to_numpy(y).dtype.kind != "f":
         raise UserError(f"forward's y is {to_numpy(y).dtype}; real numbers are needed: float64")
     if not np.isfinite(to_numpy(y)).all():
         raise UserError("forward's y has values that are not finite, so it has no derivative there")
+
+
+def _cast(name: str, value: Any) -> str:
+    return f"tf.cast({name}, tf.float64)" if is_tensor(value) else f"{name}.astype(np.float64)"
+
+
+def integers(layer: Layer) -> Iterator[str]:
+    """Yield a note for a first argument that is not checked: the indices of an embedding."""
+    first = layer.arguments[0]
+    if is_array(first) and to_numpy(first).dtype.kind in "iub":
+        name = layer.names[0]
+        yield (
+            f"{name} is {to_numpy(first).dtype} and has no gradient; if it should have one, give "
+            f"{_cast(name, first)}"
+        )
 
 
 def changed_arguments(layer: Layer) -> Iterator[str]:
@@ -67,11 +85,7 @@ def low_precision(layer: Layer, y: np.ndarray) -> Iterator[str]:
         dtype = to_numpy(layer.arguments[position]).dtype
         if dtype != np.float64:
             name = layer.names[position]
-            cast = (
-                f"tf.cast({name}, tf.float64)"
-                if is_tensor(layer.arguments[position])
-                else (f"{name}.astype(np.float64)")
-            )
+            cast = _cast(name, layer.arguments[position])
             yield f"{name} is {dtype}: its rounding hides errors of 1 %; give {cast}"
             return
     if y.dtype != np.float64:

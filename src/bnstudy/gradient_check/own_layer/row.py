@@ -6,8 +6,8 @@ import numpy as np
 
 from bnstudy.gradient_check.own_layer import gradients as given_gradients
 from bnstudy.gradient_check.own_layer import names, oracles
-from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
-from bnstudy.gradient_check.own_layer.candidates import Case
+from bnstudy.gradient_check.own_layer.call import Layer, is_real, to_numpy
+from bnstudy.gradient_check.own_layer.candidates import OTHER_ORDER, Case
 from bnstudy.gradient_check.own_layer.normalization import Normalization
 from bnstudy.gradient_check.own_layer.report import EXACT, FAIL, NO_VERDICT, PASS, Row
 
@@ -33,6 +33,7 @@ def make_row(given: Given, position: int, gradient: Any) -> Row:
     label, kinks = f"d{given.layer.names[position]}", int(opinion.kinks.sum())
     if problem := given_gradients.wrong_kind(gradient, x, given.y.shape):
         problem += _still_right(gradient, x, opinion, problem)
+        problem += _another(given.layer, position, gradient)
         shape = to_numpy(gradient).shape if gradient is not None else x.shape
         return Row(label, shape, 0, kinks, None, None, None, "-", None, FAIL, problem)
     values, smooth = to_numpy(gradient).astype(np.float64), ~opinion.kinks
@@ -43,12 +44,16 @@ def make_row(given: Given, position: int, gradient: Any) -> Row:
     swept = oracles.sweep(
         given.layer, position, values, opinion.elements[~smooth], given.dy, given.y, x, given.random
     )
-    if _is_wrong(given, position, values, elements, right, difference, exact is not None) or (
-        len(opinion.elements) < x.size
+    rest = x.size - len(opinion.elements)
+    if _is_wrong(given, position, values, elements, right, difference, exact is not None):
+        verdict, text = FAIL, _name(given, position, values, elements, right)
+    elif (
+        rest
         and np.abs(values).max() > _zero(given, position)
         and _directions_fail(given, swept, difference)
     ):
-        verdict, text = FAIL, _name(given, position, values, elements, right)
+        verdict = FAIL
+        text = f"right at the {len(elements)} elements compared, wrong at some of the other {rest}"
     else:
         verdict, text = _verdict(given, position, values, right)
     return Row(
@@ -80,7 +85,8 @@ def _verdict(given: Given, position: int, values: np.ndarray, right: np.ndarray)
     ):
         return FAIL, problem
     reason = _says_nothing(given, position, right)
-    return (NO_VERDICT if reason and not given.insist else PASS), reason
+    insisted = given.insist and right.size  # nothing compared is never right
+    return (NO_VERDICT if reason and not insisted else PASS), reason
 
 
 def relative(a: np.ndarray, b: np.ndarray) -> float:
@@ -139,6 +145,17 @@ def _still_right(gradient: Any, x: np.ndarray, opinion: oracles.Opinion, problem
     turned = array.reshape(x.shape) if "keepdims" in problem else array.T
     right = relative(turned.reshape(-1)[opinion.elements], opinion.values) < 1e-6
     return "; its numbers are right" if right else ""
+
+
+def _another(layer: Layer, position: int, gradient: Any) -> str:
+    """Say so where a gradient has the shape of another argument."""
+    shape = to_numpy(gradient).shape if is_real(gradient) else None
+    names = [
+        layer.names[i]
+        for i in layer.checked
+        if i != position and to_numpy(layer.arguments[i]).shape == shape
+    ]
+    return f"; {names[0]} has it: {OTHER_ORDER}" if names else ""
 
 
 def _shared_at_kinks(given: Given, position: int, values: np.ndarray) -> str:
