@@ -108,3 +108,9 @@ def test_a_layer_of_ones_own_is_checked_and_its_mistake_named(tmp_path, capsys):
     file.write_text(file.read_text().replace("x.T @ dy", "x.T @ dy / 5"))
     assert main(["check", str(file), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["passed"] is False
+
+
+@pytest.mark.parametrize("option", [["--case", "b"], ["--set", "seed=1"], ["--inference"]])
+def test_an_option_of_networks_is_refused_beside_a_file(tmp_path, capsys, option):
+    assert main(["check", str(tmp_path / "my_layer.py"), *option]) == 2
+    assert f"{option[0]} is for the check of a network" in capsys.readouterr().err

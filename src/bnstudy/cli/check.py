@@ -5,6 +5,7 @@ import json
 
 from bnstudy.cli.configuration import Commands, add_preset_and_set, at_least, path
 from bnstudy.config.load import load_config, parse_set
+from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 DESCRIPTION = """\
@@ -60,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.file is not None:
         from bnstudy.gradient_check.own_layer.check import check_file
 
+        _refuse_network_options(options)
         code: int = check_file(options.file, options)
         return code
     overrides = {"model.width": WIDTH, **dict(map(parse_set, options.set))}
@@ -81,3 +83,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         echo("\n".join(table.lines(certificate, findings, rounded)))
     return 0 if certificate.passed else 1
+
+
+def _refuse_network_options(options: argparse.Namespace) -> None:
+    """Refuse what would change nothing in the check of a file."""
+    names = ("case", "preset", "set", "config", "inference")
+    given = [f"--{name}" for name in names if getattr(options, name)]
+    if given:
+        raise UserError(
+            f"{given[0]} is for the check of a network; with {options.file} there are --seed, "
+            "--insist and --json"
+        )
