@@ -46,8 +46,8 @@ MUTATIONS = [
     (
         "do not look at the elements that were not compared",
         "gradient_check/own_layer/row.py",
-        "len(opinion.elements) < x.size\n",
-        "False\n",
+        "rest = x.size - len(opinion.elements)\n",
+        "rest = 0\n",
         LAYER + "test_of_a_large_argument_the_elements_not_compared_are_seen_by_the_directions",
     ),
     (
@@ -126,5 +126,70 @@ MUTATIONS = [
         "given = layer.copies()",
         "given = list(layer.arguments)",
         REFUSALS + "test_the_arguments_of_the_caller_stay_as_they_are",
+    ),
+    (
+        "ask a class for its gradients after it has seen other arguments",
+        "gradient_check/own_layer/check.py",
+        "    y, cache = layer.run()  # a class keeps the cache of the last call to itself\n",
+        "    y, cache = layer.run()\n    layer.output(layer.checked[0], 2 * _arrays(layer)[0])\n",
+        TESTS + "test_call.py::test_the_methods_of_a_class_are_called_with_dy_alone",
+    ),
+    (
+        "compare what a second call has written over",
+        "gradient_check/own_layer/gradients.py",
+        "        return result.copy()\n",
+        "        return result\n",
+        TESTS + "test_call.py::test_a_gradient_that_is_written_into_again_is_the_first_one",
+    ),
+    (
+        "let an integer's gradient go unchecked",
+        "gradient_check/own_layer/gradients.py",
+        "        _refuse_gradients_of_integers(returned, layer)\n",
+        "",
+        TESTS
+        + "test_gradients.py::test_a_gradient_of_integers_is_refused_because_nobody_checks_it",
+    ),
+    (
+        "let insisting pass what nobody compared",
+        "gradient_check/own_layer/row.py",
+        "given.insist and right.size",
+        "given.insist",
+        TESTS + "test_refusals.py::test_insisting_does_not_make_right_what_was_not_compared",
+    ),
+    (
+        "see a normalization in a constant",
+        "gradient_check/own_layer/normalization.py",
+        "        if np.abs(x_hat).max() < SAME:",
+        "        if np.abs(x_hat).max() < 0:",
+        TESTS
+        + "test_normalization.py::test_a_constant_x_does_not_make_a_normalization_of_anything",
+    ),
+    (
+        "blame float32 on dropped imaginary parts",
+        "gradient_check/own_layer/check.py",
+        " and a.dtype == np.float64]",
+        "]",
+        TESTS + "test_refusals.py::test_in_float32_nothing_is_said_of_imaginary_parts",
+    ),
+    (
+        "blame the cache for an order of the gradients",
+        "gradient_check/own_layer/check.py",
+        "    if any(OTHER_ORDER not in row.mistake for row in failed) and (",
+        "    if failed and (",
+        TESTS + "test_names.py::test_the_mistake_of_a_student_is_named",
+    ),
+    (
+        "find a name for rounding",
+        "gradient_check/own_layer/names.py",
+        "(_rounding, _terms",
+        "(_terms",
+        TESTS + "test_names.py::test_the_mistake_of_a_student_is_named",
+    ),
+    (
+        "print a file's output among the JSON",
+        "gradient_check/own_layer/file.py",
+        "sys.stdout if as_text else sys.stderr",
+        "sys.stdout",
+        TESTS + "test_file.py::test_what_a_file_prints_is_not_mixed_with_json",
     ),
 ]
