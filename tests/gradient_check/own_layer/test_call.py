@@ -121,7 +121,12 @@ class Forgetful(Linear):
         return dy @ self.w.T
 
 
-@pytest.mark.parametrize(("kind", "right"), [(Linear, True), (Forgetful, False)])
+class Impatient(Linear):
+    def backward(self, dy, rate=0.1):
+        return super().backward(dy) * (10 * rate)  # an x in the place of rate would show
+
+
+@pytest.mark.parametrize(("kind", "right"), [(Linear, True), (Impatient, True), (Forgetful, False)])
 def test_the_methods_of_a_class_are_called_with_dy_alone(kind, right):
     layer = kind()
     result = bnstudy.check_layer(layer.forward, layer.backward, layers.random(5, 4))
@@ -156,6 +161,12 @@ def test_a_call_that_does_not_fit_is_told_before_python_does(forward, backward, 
     with pytest.raises(UserError) as told:
         bnstudy.check_layer(forward, backward, (layers.random(2, 3), layers.random(2, 3)))
     assert says in str(told.value)
+
+
+@pytest.mark.parametrize("backward", [lambda dy, *a: dy * a[0], lambda dy, k=1, x=None: dy * k])
+def test_arguments_that_backward_can_take_are_given(backward):
+    layer = make(lambda x, k: k * x, layers.random(3), 3.0, backward=backward)
+    assert not np.array_equal(layer.gradients(np.ones(3), NO_CACHE), np.ones(3))
 
 
 def test_a_gradient_that_is_written_into_again_is_the_first_one():

@@ -67,8 +67,8 @@ class Layer(NamedTuple):
         """Call backward: with the cache; else with the arguments, unless it takes dy alone."""
         rest = self.copies() if cache is NO_CACHE else [cache]
         own = [p.name for p in _parameters(self.backward)]
-        if cache is NO_CACHE and len(own) == 1 and not takes(self.backward, 1 + len(rest)):
-            rest = []  # a method, whose object keeps the cache
+        if cache is NO_CACHE and self._keeps_its_cache():
+            rest = []
         elif not takes(self.backward, 1 + len(rest)) or (
             cache is not NO_CACHE and own[:1] == ["cache"]
         ):
@@ -79,6 +79,13 @@ class Layer(NamedTuple):
                 f"{signature_of(self.backward)}"
             )
         return call("backward", self.backward, dy, *rest)
+
+    def _keeps_its_cache(self) -> bool:
+        """Whether backward asks for dy alone, and for none of forward's arguments: a method."""
+        others = _parameters(self.backward)[1:]
+        return len(required(self.backward)) == 1 and not any(
+            p.kind is p.VAR_POSITIONAL or p.name in self.names for p in others
+        )
 
 
 def argument_names(forward: Callable[..., Any], count: int) -> tuple[str, ...]:
