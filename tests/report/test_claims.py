@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 
 from bnstudy.report.arms import FOUR, designs
-from bnstudy.report.claims import judge, judge_speed
-from bnstudy.report.runs import Benchmark
+from bnstudy.report.claims import judge
 from bnstudy.run_folder.files import write_json
 from bnstudy.run_folder.log import load_log
 
@@ -176,44 +175,3 @@ def test_what_wrong_gradients_cost(make_design, make_finished):
     assert found.value == pytest.approx(0.03)
     assert found.interval == pytest.approx((0.03 - HALF, 0.03 + HALF))
     assert found.verdict == "more than a point"
-
-
-def bench(**rounds):
-    rows = [
-        {"name": name, "precision": "float32", "training_ms_by_round": times}
-        for name, times in rounds.items()
-    ]
-    return Benchmark("bench.json", {"rows": rows, "network": {"width": 0.25}})
-
-
-BARE = "case c, bn.scale=false, bn.center=false"
-
-
-def test_speed_is_judged_round_by_round():
-    found = list(
-        judge_speed(
-            bench(
-                **{
-                    "case a": [10.0, 10.0, 20.0],
-                    "case b": [11.0, 12.0, 21.0],
-                    "case c": [12.0, 9.0, 22.0],
-                    BARE: [11.0, 9.5, 21.0],
-                }
-            )
-        )
-    )
-    assert [(v.number, v.verdict) for v in found] == [
-        ("iv", "replicates"),
-        ("iv", "undecided"),
-        ("iv b", "not comparable"),
-    ]
-    assert found[0].value == pytest.approx(1.1)
-    assert found[0].interval == pytest.approx((1.05, 1.2))
-
-
-def test_the_share_of_the_two_parameters():
-    (*_, found) = judge_speed(
-        bench(**{"case a": [10, 10], "case b": [11, 11], "case c": [12, 14], BARE: [11.5, 13]})
-    )
-    assert (found.number, found.value, found.verdict) == ("iv b", 0.25, "does not replicate")
-    assert list(judge_speed(bench(**{"case a": [10.0]}))) == []

@@ -8,9 +8,10 @@ from typing import Any
 from bnstudy.plots.groups import Group
 from bnstudy.report import tables
 from bnstudy.report.arms import MEANING, Design, designs
-from bnstudy.report.claims import judge, judge_speed
+from bnstudy.report.claims import judge
 from bnstudy.report.measures import LAST
 from bnstudy.report.runs import read
+from bnstudy.report.speed import judge_speed
 from bnstudy.report.verdicts import Verdict
 from bnstudy.run_folder.log import RunLog
 
