@@ -123,10 +123,10 @@ MUTATIONS = [
     ),
     (
         "draw the runs that were kept aside",
-        "plots/runs.py",
-        ' and ".old-" not in child.name',
-        "",
-        RUNS + "test_a_folder_of_runs_stands_for_those_directly_in_it",
+        "run_folder/find.py",
+        "not any(_ASIDE in part for part in run.relative_to(folder).parts)",
+        "True",
+        "tests/run_folder/test_find.py::test_a_folder_stands_for_all_runs_below_it",
     ),
     (
         "draw nothing while one run of a sweep has no epoch",

@@ -39,8 +39,8 @@ def test_a_seed_counts_once(make_finished, tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("nowhere", r"nowhere: no such folder; give run folders, or a folder that holds some"),
-        ("empty", r"empty holds no run: no metrics\.csv in it or below it"),
+        ("nowhere", r"nowhere: no such folder; give a run folder such as"),
+        ("empty", r"empty is not a run folder \(it has no config\.yaml\) and holds none"),
         ("notes.txt", r"notes\.txt is a file, but not of `bnstudy bench --json`"),
         ("other.json", r"other\.json is a file, but not of `bnstudy bench --json`"),
         ("broken.json", r"broken\.json is damaged: it is not JSON"),

@@ -11,6 +11,7 @@ from bnstudy.errors import UserError
 from bnstudy.paths import as_list, user_path
 from bnstudy.plots.groups import Group, group_runs
 from bnstudy.run_folder.files import read_json
+from bnstudy.run_folder.find import run_folders
 from bnstudy.run_folder.log import RunLog, load_log
 
 
@@ -49,31 +50,18 @@ def read(paths: Sequence[str | Path]) -> Evidence:
         UserError: there is no run below one of them, or two have the same configuration and seed.
 
     """
-    found = [
+    given = [
         user_path(path, "run_folders", "paths of run folders")
         for path in as_list(paths, "run_folders", "paths of run folders")
     ]
-    if not found:
+    if not given:
         raise UserError("nothing to report: give at least one run folder")
-    benchmarks = [_read_benchmark(path) for path in found if path.is_file()]
-    folders = [run for path in found if not path.is_file() for run in _run_folders(path)]
-    logs = [
-        load_log(folder) for folder in {folder.resolve(): folder for folder in folders}.values()
-    ]
+    benchmarks = [_read_benchmark(path) for path in given if path.is_file()]
+    logs = [load_log(folder) for folder in run_folders(p for p in given if not p.is_file())]
     groups = group_runs([log for log in logs if log.result is not None])
     for group in groups:
         _refuse_the_same_seed_twice(group)
     return Evidence(groups, [log for log in logs if log.result is None], benchmarks)
-
-
-def _run_folders(place: Path) -> list[Path]:
-    """Return a run folder itself, or all those below a folder."""
-    if not place.exists():
-        raise UserError(f"{place}: no such folder; give run folders, or a folder that holds some")
-    runs = sorted(path.parent for path in place.rglob("metrics.csv"))
-    if not runs:
-        raise UserError(f"{place} holds no run: no metrics.csv in it or below it")
-    return runs
 
 
 def _read_benchmark(path: Path) -> Benchmark:

@@ -1,0 +1,41 @@
+"""Which run folders a user means: folders of runs, folders in folders, runs kept aside."""
+
+import re
+
+import pytest
+
+from bnstudy.errors import UserError
+from bnstudy.run_folder.find import run_folders
+
+
+def names(paths):
+    return [folder.name for folder in run_folders(paths)]
+
+
+def test_a_folder_stands_for_all_runs_below_it(make_run, tmp_path):
+    for name in ("sweep/b", "sweep/a", "sweep/a.old-1", "sweep/more/c", "sweep.old-2/e", "d"):
+        make_run(name, epochs=1, case="a")
+    (tmp_path / "sweep" / "comparison.png").write_bytes(b"")
+    assert names(tmp_path / "sweep") == ["a", "b", "c"]
+    assert names([tmp_path / "d", str(tmp_path / "sweep")]) == ["d", "a", "b", "c"]
+    assert names(tmp_path) == ["d", "a", "b", "c"]
+    # By its own name, a run that was kept aside counts; and each run counts once.
+    assert names(tmp_path / "sweep" / "a.old-1") == ["a.old-1"]
+    assert names(tmp_path / "sweep.old-2") == ["e"]
+    assert names([tmp_path / "d", tmp_path / "sweep" / ".." / "d"]) == ["d"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("empty", "empty is not a run folder (it has no config.yaml) and holds none"),
+        ("nowhere", "nowhere: no such folder"),
+        ("sweep/*", "sweep/*: no such folder"),  # a shell keeps a pattern that matches nothing
+        (3, "run_folder is of type int, must be the path of a run folder"),
+    ],
+)
+def test_no_run_is_one_line(tmp_path, monkeypatch, folder, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty" / "a").mkdir(parents=True)
+    with pytest.raises(UserError, match=re.escape(says)):
+        run_folders([folder])
