@@ -54,8 +54,8 @@ MUTATIONS = [
     (
         "leave out of a label what was changed besides the case",
         "plots/groups.py",
-        'if key == "case"\n',
-        'if key != "case" and False\n',
+        'if key != "case" and flat[key] != case[key]]',
+        'if key != "case" and False]',
         GROUPS + "test_labels_say_what_differs",
     ),
     (
