@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SHUFFLE, WEIGHTS = 0, 1  # the purposes
+SHUFFLE, WEIGHTS, CORRUPTION = 0, 1, 2  # the purposes
 
 
 def random_stream(seed: int, purpose: int, index: int) -> np.random.Philox:
