@@ -21,6 +21,7 @@ __all__ = [
     "check_layer",
     "load_config",
     "load_log",
+    "load_model",
     "plot",
     "run",
 ]
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bnstudy.plots.figures import plot
     from bnstudy.run_folder.log import RunLog, load_log
     from bnstudy.runner import run
+    from bnstudy.trained import load_model
 
 watch_for_forks()
 
@@ -45,6 +47,7 @@ _HOMES = {
     "check_layer": "gradient_check.own_layer.check",
     "load_config": "config.load",
     "load_log": "run_folder.log",
+    "load_model": "trained",
     "plot": "plots.figures",
     "run": "runner",
 }

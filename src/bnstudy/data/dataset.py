@@ -37,6 +37,18 @@ def load_dataset(config: DataConfig) -> Dataset:
     return Dataset(*train, *test)
 
 
+def class_names(name: str) -> tuple[str, ...]:
+    """Return the names of the classes of a data set, in the order of their labels.
+
+    Args:
+        name: `data.name` of a configuration.
+
+    """
+    module, _, _ = DATASETS[name].partition(":")
+    names: tuple[str, ...] = find(f"{module}:CLASS_NAMES")
+    return names
+
+
 def balanced_subset(
     images: np.ndarray, labels: np.ndarray, limit: int | None, key: str = "data.train_limit"
 ) -> tuple[np.ndarray, np.ndarray]:

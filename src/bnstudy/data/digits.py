@@ -16,6 +16,7 @@ import numpy as np
 
 from bnstudy.config.schema import DataConfig
 
+CLASS_NAMES = tuple("0123456789")
 TEST_IMAGES_PER_CLASS = 36  # 360 of 1,797: one fifth
 
 

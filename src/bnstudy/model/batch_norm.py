@@ -85,13 +85,21 @@ class BatchNorm(Layer):
         self.updates.assign_add(1)
         return y, cache
 
-    def _forward_inference(self, x):
+    def for_inference(self):
+        """Return gamma, beta, mean and variance as inference uses them, [C] or [H, W, C]."""
+        return self.gamma, self.beta, *self._inference_statistics()
+
+    def _inference_statistics(self):
         mean, variance = self.moving_mean.value(), self.moving_variance.value()
         if self.config.debias:
             momentum, initial = self.config.momentum, self.config.moving_variance_init
             mean = batch_norm.debias(mean, 0.0, momentum, self.updates)
             variance = batch_norm.debias(variance, initial, momentum, self.updates)
             variance = tf.maximum(variance, 0)  # rounding can leave a constant channel below zero
+        return mean, variance
+
+    def _forward_inference(self, x):
+        mean, variance = self._inference_statistics()
         return batch_norm.inference_forward(
             x, self.gamma, self.beta, mean, variance, self.axes, self.config.epsilon
         )
@@ -121,6 +129,7 @@ class KerasBatchNorm(Layer):
         dtype: tf.DType,
     ):
         super().__init__(name)
+        self._group = [size for axis, size in enumerate(shape, start=1) if axis not in axes]
         self.shape = list(shape) if len(axes) == 3 else [math.prod(shape)]
         self.axes, self.config = tuple(range(len(self.shape))), config
         self.layer = keras.layers.BatchNormalization(
@@ -170,6 +179,13 @@ class KerasBatchNorm(Layer):
 
         dx, dgamma, dbeta = _if_training(training, train, infer)
         return tf.reshape(dx, tf.shape(dy)), _trainable_gradients(self.parameters, dgamma, dbeta)
+
+    def for_inference(self):
+        """Return gamma, beta, mean and variance as inference uses them, [C] or [H, W, C]."""
+        mean, variance = (self.statistics[f"moving_{s}"].value() for s in ("mean", "variance"))
+        gamma = self.parameters.get("gamma", tf.ones_like(mean))
+        beta = self.parameters.get("beta", tf.zeros_like(mean))
+        return tuple(tf.reshape(array, self._group) for array in (gamma, beta, mean, variance))
 
 
 AXES = {"channel": (0, 1, 2), "activation": (0,)}  # bn.axes

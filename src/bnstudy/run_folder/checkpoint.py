@@ -6,18 +6,16 @@ it. There is no random state to keep: shuffling and augmentation are functions o
 epoch and the step.
 """
 
-import hashlib
-import io
 import json
 import re
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnstudy.errors import UserError, one_line
+from bnstudy.run_folder import npz
 from bnstudy.run_folder.files import write_bytes_atomic
 
 MAX_TO_KEEP = 2  # the newest, and the one before it in case the newest is corrupt
@@ -38,12 +36,8 @@ def save(folder: Path, step: int, arrays: dict[str, np.ndarray], state: dict[str
     """
     folder.mkdir(exist_ok=True)
     text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    content: dict[str, Any] = {**arrays, "state": text}
-    checksum = np.frombuffer(_checksum(content), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **content, sha256=checksum)
     path = folder / f"step-{step:08d}.npz"
-    write_bytes_atomic(path, buffer.getvalue())
+    write_bytes_atomic(path, npz.pack({**arrays, "state": text}))
     paths = _newest_first(folder)
     for other in paths[: paths.index(path)] + paths[paths.index(path) + MAX_TO_KEEP :]:
         other.unlink()  # older than the last two, or of a later step that was corrupt
@@ -86,31 +80,16 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         Exception: of many kinds, when it is corrupt; ValueError when only the checksum is wrong.
 
     """
-    buffer = io.BytesIO(path.read_bytes())
-    if (member := zipfile.ZipFile(buffer).testzip()) is not None:
-        raise ValueError(f"the zip checksum of {member} is wrong")
-    buffer.seek(0)
-    with np.load(buffer, allow_pickle=False) as file:
-        content = {name: file[name] for name in file.files}
-    if content.pop("sha256").tobytes() != _checksum(content):
-        raise ValueError("the checksum is wrong")
+    content = npz.read(path)
     state = content.pop("state" if "state" in content else "progress")  # its name until 0.1
     return content, json.loads(state.tobytes())
 
 
-def exists(folder: Path) -> bool:
-    """Return whether there is any checkpoint."""
-    return bool(_newest_first(folder))
+def newest(folder: Path) -> Path | None:
+    """Return the file of the newest checkpoint, intact or not, or None where there is none."""
+    return next(iter(_newest_first(folder)), None)
 
 
 def _newest_first(folder: Path) -> list[Path]:
     paths = (path for path in folder.glob("step-*.npz") if re.fullmatch(r"step-\d+", path.stem))
     return sorted(paths, key=lambda p: (len(p.name), p.name), reverse=True)
-
-
-def _checksum(content: dict[str, np.ndarray]) -> bytes:
-    digest = hashlib.sha256()
-    for name, array in sorted(content.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.digest()

@@ -13,7 +13,7 @@ import filelock
 from bnstudy.config.load import differences, load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
-from bnstudy.run_folder import checkpoint, files, log
+from bnstudy.run_folder import checkpoint, files, log, weights
 
 
 def lock_of(folder: Path) -> Path:
@@ -150,7 +150,7 @@ def _write_or_check_config(folder: Path, config: Config) -> None:
     else:
         log.write_metrics(folder, [])
         files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
-    if (folder / "result.json").exists() and not checkpoint.exists(folder / "checkpoints"):
+    if (folder / "result.json").exists() and not checkpoint.newest(folder / "checkpoints"):
         raise UserError(
             f"{folder} has no checkpoints to extend the run from; name a new folder with --out, or "
             "start over with --fresh"
@@ -167,7 +167,9 @@ def extend(folder: Path, config: Config) -> None:
         config: of the run.
 
     """
-    (folder / "result.json").unlink(missing_ok=True)
+    (folder / "result.json").unlink(missing_ok=True)  # first: now the run has not finished
+    for name in (weights.FILE, *weights.PICTURES):  # of fewer epochs
+        (folder / name).unlink(missing_ok=True)
     if load_config(file=folder / "config.yaml").training.epochs != config.training.epochs:
         files.write_text_atomic(folder / "config.yaml", config.to_yaml())
 

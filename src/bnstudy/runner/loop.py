@@ -17,7 +17,7 @@ from bnstudy.data.dataset import load_dataset
 from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted, StopRequest
 from bnstudy.plots.figures import plot_run
-from bnstudy.run_folder import files, log
+from bnstudy.run_folder import files, log, weights
 from bnstudy.run_folder.folder import claim, extend
 from bnstudy.run_folder.provenance import record_run
 from bnstudy.runner.progress import ProgressBar
@@ -89,6 +89,7 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
         finally:
             progress.close()
         plot_run(folder)
+    weights.save(folder / weights.FILE, config, training.weights())
     result = log.result_from(training.state.rows, config, count_parameters(training))
     files.write_json(folder / "result.json", result)  # last: now the run has finished
     return result

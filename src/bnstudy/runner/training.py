@@ -176,10 +176,20 @@ class Training:
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise self.diverged(f"{name} holds a number that is not finite")
-        for name, array in vars(self.standardization).items():
-            arrays[f"standardization/{name}"] = array
+        arrays |= self.weights()
         saved = {**self.state.as_json(), "made_by": self._made_by}
         checkpoint.save(folder, self.step, arrays, saved)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return what predictions need: parameters, moving statistics and standardization."""
+        arrays = {
+            name: variable.numpy()
+            for name, variable in self.variables.items()
+            if name not in self.optimizer.state
+        }
+        for name, array in vars(self.standardization).items():
+            arrays[f"standardization/{name}"] = array
+        return arrays
 
     def restore(self, folder: Path) -> None:
         """Continue from the newest intact checkpoint, if there is one.

@@ -1,0 +1,111 @@
+"""Pictures of an evaluation: the confusion matrix, the reliability diagram, the worst mistakes."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bnstudy.plots.figures import COLORS, save, style
+from bnstudy.plots.groups import common_title
+from bnstudy.run_folder.weights import PICTURES
+from bnstudy.trained.evaluation import BINS, Evaluation
+
+ROWS, COLUMNS = 4, 6  # of the worst mistakes
+
+
+def draw(evaluation: Evaluation, images: np.ndarray, folder: Path) -> list[Path]:
+    """Draw evaluation.png and mistakes.png.
+
+    Args:
+        evaluation: of a network.
+        images: the test images, uint8 [N, 32, 32, 3].
+        folder: where the files go.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        UserError: a file cannot be written.
+
+    """
+    figures = (evaluation_figure(evaluation), mistakes_figure(evaluation, images))
+    return [save(f, folder / name) for f, name in zip(figures, PICTURES, strict=True)]
+
+
+def evaluation_figure(evaluation: Evaluation) -> Figure:
+    """Return the confusion matrix beside the reliability diagram."""
+    with style():
+        figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+        figure.suptitle(_title(evaluation), fontsize=10)
+        left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        _draw_confusion(left, evaluation)
+        _draw_reliability(right, evaluation)
+    return figure
+
+
+def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
+    """Return the images with the highest cost, each with its class and the network's answer."""
+    worst = evaluation.worst(ROWS * COLUMNS)
+    rows = max(1, -(-len(worst) // COLUMNS))
+    with style():
+        figure = Figure(figsize=(7.2, 0.7 + 1.5 * rows), layout="constrained")
+        wrong = int((evaluation.predicted != evaluation.labels).sum())
+        shown = f"the {len(worst)} of {wrong:,} mistakes with the highest cost"
+        if len(worst) == wrong:
+            shown = f"all {wrong} mistakes, the highest cost first" if wrong else "no mistakes"
+        figure.suptitle(f"{_title(evaluation)}\n{shown}: the class, and what was predicted")
+        for axes in figure.subplots(rows, COLUMNS, squeeze=False).flat:
+            axes.axis("off")
+        for axes, at in zip(figure.axes, worst, strict=False):
+            axes.imshow(images[at], interpolation="nearest")
+            predicted = evaluation.classes[evaluation.predicted[at]]
+            axes.set_title(
+                f"{evaluation.classes[evaluation.labels[at]]}\n"
+                f"{predicted} {evaluation.confidence[at]:.3f}",
+                fontsize=8,
+            )
+    return figure
+
+
+def _title(evaluation: Evaluation) -> str:
+    run = evaluation.run
+    seed = f"seed {run.config.seed}, epoch {(run.result or {})['epochs']}"
+    return f"{common_title([run])}\n{seed}: {len(evaluation.labels):,} test images"
+
+
+def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
+    """Draw the share of each class, as a colour and in percent."""
+    confusion = evaluation.confusion()
+    shares = confusion / confusion.sum(axis=1, keepdims=True)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(False)
+    places = range(len(shares))
+    axes.set_xticks(places, evaluation.classes, rotation=90)
+    axes.set_yticks(places, evaluation.classes)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("class")
+    axes.set_title(f"accuracy {evaluation.accuracy:.4f} (cells: % of the class)", fontsize=9)
+    for (row, column), share in np.ndenumerate(shares):
+        if confusion[row, column]:
+            color = "white" if share > 0.5 else "black"
+            axes.text(
+                column, row, f"{100 * share:.0f}", ha="center", va="center", color=color, fontsize=7
+            )
+
+
+def _draw_reliability(axes: Axes, evaluation: Evaluation) -> None:
+    """Draw the accuracy over the confidence, and how many images have it."""
+    bins = evaluation.calibration()
+    axes.plot([0, 1], [0, 1], color="#808080", linewidth=1, linestyle=(0, (3, 2)), zorder=2)
+    share = bins.images / bins.images.sum()
+    lower = np.arange(BINS) / BINS
+    axes.bar(lower, share, 1 / BINS, align="edge", color="#D0D0D0", label="fraction of the images")
+    axes.plot(bins.confidence, bins.accuracy, marker="o", color=COLORS[0], label="accuracy")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    axes.set_xlabel("confidence (largest probability)")
+    axes.set_title(f"expected calibration error {bins.error:.4f}", fontsize=9)
+    axes.legend(loc="upper left", handlelength=1.5)
