@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bnstudy
@@ -10,6 +11,7 @@ from bnstudy.bench import tables
 from bnstudy.plots.runs import load_runs
 from bnstudy.plots.summary import last_epochs
 from bnstudy.report import pages
+from bnstudy.run_folder import weights
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/*.md")]
@@ -89,6 +91,8 @@ def test_a_published_run_is_complete_and_its_result_is_its_last_epoch(folder):
         assert log.result[name] == log.metrics[name][-1]
     assert log.config.data.dir is None  # no path of somebody's machine
     assert not (folder / "checkpoints").exists()
+    if (folder / weights.FILE).exists():
+        assert weights.load(folder).arrays["standardization/mean"].dtype == np.float32
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bnstudy.config.load import load_config
 from bnstudy.data import cifar10, digits
-from bnstudy.data.dataset import Dataset, balanced_subset, load_dataset
+from bnstudy.data.dataset import Dataset, balanced_subset, class_names, load_dataset
 from bnstudy.errors import UserError
 
 
@@ -79,3 +79,10 @@ def test_load_dataset_passes_the_folder_on(arrays, monkeypatch):
 def test_load_dataset_refuses(changes, message):
     with pytest.raises(UserError, match=message):
         load_dataset(config(**changes))
+
+
+@pytest.mark.parametrize("name", ["cifar10", "digits"])
+def test_every_class_has_a_name(name):
+    names = class_names(name)
+    assert len(set(names)) == 10
+    assert names[3] == {"cifar10": "cat", "digits": "3"}[name]

@@ -164,8 +164,8 @@ MUTATIONS = [
     (
         "extend what has no checkpoints, from the start",
         "run_folder/folder.py",
-        'if (folder / "result.json").exists() and not checkpoint.exists(',
-        "if False and not checkpoint.exists(",
+        'if (folder / "result.json").exists() and not checkpoint.newest(',
+        "if False and not checkpoint.newest(",
         f"{EXTENSION}::test_a_finished_run_without_checkpoints_is_refused_and_stays_finished",
     ),
     (

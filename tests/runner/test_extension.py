@@ -1,12 +1,13 @@
 """More epochs for a run that has finished, or not: as if all had been asked for from the start."""
 
+import filecmp
 import shutil
 
 import pytest
 from kill_and_resume import SMALL, differences
 
 import bnstudy
-from bnstudy.run_folder import files
+from bnstudy.run_folder import files, weights
 
 
 def config(epochs):
@@ -19,6 +20,7 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
     folder = tmp_path / "run"
     first = bnstudy.run(config(1), folder)
     assert first["epochs"] == 1
+    (folder / "evaluation.png").write_bytes(b"of one epoch")
 
     write = files.write_text_atomic
 
@@ -33,6 +35,8 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
             bnstudy.run(config(3), folder)
     assert bnstudy.load_log(folder).config == config(1)
     assert bnstudy.load_log(folder).result is None
+    assert not (folder / "weights.npz").exists()  # they were of one epoch
+    assert not (folder / "evaluation.png").exists()
     again = bnstudy.run(config(1), folder)  # nothing is trained, and it has finished again
     assert again == first
 
@@ -40,6 +44,7 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
     assert bnstudy.load_log(folder).config == config(3)
     assert bnstudy.load_log(folder).result["epochs"] == 3
     assert differences(folder, undisturbed) == []
+    assert filecmp.cmp(folder / "weights.npz", undisturbed / "weights.npz", shallow=False)
 
 
 def test_an_unfinished_run_is_extended_too(unfinished, monkeypatch):
@@ -84,6 +89,7 @@ def test_a_refused_extension_leaves_the_finished_run_as_it_was(tmp_path):
     assert bnstudy.load_log(folder).result == first
     assert bnstudy.load_log(folder).config == config(1)
     assert bnstudy.run(config(1), folder) == first
+    assert weights.load(folder).source.name == "weights.npz"
 
 
 def test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished(tmp_path):

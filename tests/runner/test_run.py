@@ -20,7 +20,7 @@ from bnstudy.data.dataset import load_dataset
 from bnstudy.data.standardize import standardizers
 from bnstudy.interrupts import Interrupted
 from bnstudy.model.all_cnn import Model
-from bnstudy.run_folder import checkpoint, files
+from bnstudy.run_folder import checkpoint, files, weights
 from bnstudy.runner import loop, training
 
 CONFIG = small_config("c", "float32", "manual")  # 7 steps an epoch, 3 epochs
@@ -99,6 +99,16 @@ def test_checkpoints_are_two_and_readable_by_numpy_alone(undisturbed):
     with np.load(paths[-1], allow_pickle=False) as file:
         assert file["conv5/w"].dtype == np.float32
         assert json.loads(file["state"].tobytes())["epoch"] == 3
+
+
+def test_the_weights_are_those_of_the_last_checkpoint_without_the_optimizers_state(undisturbed):
+    saved, _ = checkpoint.load_newest(undisturbed / "checkpoints")
+    arrays = weights.load(undisturbed).arrays
+    assert arrays.keys() == {name for name in saved if name.count("/") == 1}
+    assert {"conv9/w", "bn6/beta", "bn3/moving_mean", "standardization/stddev"} <= arrays.keys()
+    for name, array in arrays.items():
+        assert array.dtype == saved[name].dtype
+        np.testing.assert_array_equal(array, saved[name])
 
 
 @pytest.mark.parametrize("method", ["train_channels", "batch_pixels"])
@@ -218,7 +228,7 @@ def test_a_signal_saves_and_stops_and_the_run_continues(tmp_path, monkeypatch, u
         at_step(patch, 10, lambda: os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(Interrupted, match="saved at step 10"):
             bnstudy.run(CONFIG, folder)
-    assert checkpoint.exists(folder / "checkpoints")
+    assert checkpoint.newest(folder / "checkpoints")
     assert (folder / "checkpoints" / "step-00000010.npz").exists()
     assert signal.getsignal(signal.SIGINT) is before
     bnstudy.run(CONFIG, folder)

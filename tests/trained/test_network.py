@@ -33,7 +33,9 @@ def test_the_answer_does_not_depend_on_the_batch_or_the_type(networks):
 
 
 def test_it_says_how_images_are_standardized_and_names_the_classes(networks):
-    assert str(networks("c")).endswith("float32, images standardized per channel, by the training set")
+    assert str(networks("c")).endswith(
+        "float32, images standardized per channel, by the training set"
+    )
     assert "by the moments of the whole test set" in str(networks("c as_posted"))
     assert networks("c").classes == tuple("0123456789")
 

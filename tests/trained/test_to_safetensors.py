@@ -42,7 +42,7 @@ def test_the_arrays_are_those_of_the_weights_and_the_statistics_are_corrected(ne
     arrays, about = content(network, tmp_path)
     raw = weights.load(network.run.folder).arrays
     assert arrays.keys() == raw.keys() - {"bn3/updates", "bn6/updates"}
-    left = network.run.config.bn.momentum ** 3
+    left = network.run.config.bn.momentum**3
     np.testing.assert_array_equal(arrays["conv4/w"], raw["conv4/w"])
     np.testing.assert_array_equal(arrays["standardization/mean"], raw["standardization/mean"])
     np.testing.assert_allclose(

@@ -45,7 +45,7 @@ def evaluation_figure(evaluation: Evaluation) -> Figure:
 
 
 def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
-    """Return the images with the highest cost, each with its class and the network's answer."""
+    """Return the mistakes with the highest cost: the class, and not what the network says."""
     worst = evaluation.worst(ROWS * COLUMNS)
     rows = max(1, -(-len(worst) // COLUMNS))
     with style():
@@ -53,8 +53,8 @@ def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
         wrong = int((evaluation.predicted != evaluation.labels).sum())
         shown = f"the {len(worst)} of {wrong:,} mistakes with the highest cost"
         if len(worst) == wrong:
-            shown = f"all {wrong} mistakes, the highest cost first" if wrong else "no mistakes"
-        figure.suptitle(f"{_title(evaluation)}\n{shown}: the class, and what was predicted")
+            shown = f"all mistakes ({wrong}), the highest cost first" if wrong else "no mistakes"
+        figure.suptitle(f"{_title(evaluation)}, {shown}", fontsize=10)
         for axes in figure.subplots(rows, COLUMNS, squeeze=False).flat:
             axes.axis("off")
         for axes, at in zip(figure.axes, worst, strict=False):
@@ -62,7 +62,7 @@ def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
             predicted = evaluation.classes[evaluation.predicted[at]]
             axes.set_title(
                 f"{evaluation.classes[evaluation.labels[at]]}\n"
-                f"{predicted} {evaluation.confidence[at]:.3f}",
+                f"not {predicted} ({evaluation.confidence[at]:.3f})",
                 fontsize=8,
             )
     return figure
@@ -71,7 +71,7 @@ def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
 def _title(evaluation: Evaluation) -> str:
     run = evaluation.run
     seed = f"seed {run.config.seed}, epoch {(run.result or {})['epochs']}"
-    return f"{common_title([run])}\n{seed}: {len(evaluation.labels):,} test images"
+    return f"{common_title([run])}\n{seed}, {len(evaluation.labels):,} test images"
 
 
 def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:

@@ -53,7 +53,7 @@ def _add(layer, config, x):
     if isinstance(layer, Conv2D):
         *kernel, _, outputs = layer.w.shape
         conv = keras.layers.Conv2D(outputs, kernel, padding="same", use_bias=False, **named)
-        return _with_weights(conv, x, [layer.w])
+        return _with_weights(conv, x, [layer.w.numpy()])
     if isinstance(layer, ELU):
         return keras.layers.ELU(**named)(x)
     if isinstance(layer, AveragePool):
