@@ -3,6 +3,7 @@
 FOLDER = "tests/run_folder/test_folder.py"
 LOG = "tests/run_folder/test_log.py"
 PROVENANCE = "tests/run_folder/test_provenance.py"
+WEIGHTS = "tests/run_folder/test_weights.py"
 CHECKPOINT = "tests/run_folder/test_checkpoint.py"
 FILES = "tests/run_folder/test_files.py"
 ENVIRONMENT = "tests/run_folder/test_environment.py"
@@ -179,16 +180,51 @@ MUTATIONS = [
     ),
     (
         "leave the shapes out of the checksum",
-        "run_folder/checkpoint.py",
+        "run_folder/npz.py",
         "{name} {array.dtype.str} {array.shape}",
         "{name} {array.dtype.str}",
         f"{CHECKPOINT}::test_the_checksum_is_of_names_kinds_shapes_and_values",
     ),
     (
         "trust a checkpoint without its checksum",
-        "run_folder/checkpoint.py",
+        "run_folder/npz.py",
         'if content.pop("sha256").tobytes() != _checksum(content):',
         'if content.pop("sha256") is None:',
         f"{CHECKPOINT}::test_the_checksum_is_of_names_kinds_shapes_and_values",
+    ),
+    (
+        "take the weights of a run that has not finished",
+        "run_folder/weights.py",
+        "    if run.result is None:\n",
+        "    if False:\n",
+        f"{WEIGHTS}::test_an_unfinished_run_says_how_far_it_is",
+    ),
+    (
+        "take the weights of an earlier epoch",
+        "run_folder/weights.py",
+        "if (epoch, step) != (finished, 0):",
+        "if epoch > finished:",
+        f"{WEIGHTS}::test_a_checkpoint_that_is_not_the_end_of_the_run_is_refused",
+    ),
+    (
+        "take the weights of another configuration",
+        "run_folder/weights.py",
+        "    _check_same(path, run, keys)\n",
+        "",
+        f"{WEIGHTS}::test_weights_of_another_configuration_are_refused_and_the_keys_named",
+    ),
+    (
+        "publish where the data was",
+        "run_folder/weights.py",
+        "config.flat().items() if affects_results(k)",
+        "config.flat().items()",
+        f"{WEIGHTS}::test_numpy_alone_reads_the_arrays_and_what_affects_results",
+    ),
+    (
+        "take the optimizer's state for weights",
+        "run_folder/weights.py",
+        'if name.count("/") == 1',
+        'if "/" in name',
+        f"{WEIGHTS}::test_without_the_file_the_weights_come_from_the_last_checkpoint",
     ),
 ]

@@ -267,4 +267,18 @@ MUTATIONS = [
         "if folders.count(folder) > 2",
         "tests/test_sweep.py::test_a_wrong_plan_is_one_line_and_nothing_is_run",
     ),
+    (
+        "keep the weights of fewer epochs",
+        "run_folder/folder.py",
+        "        (folder / name).unlink(missing_ok=True)\n",
+        "        pass\n",
+        f"{EXTENSION}::test_a_finished_run_is_extended_bit_for_bit",
+    ),
+    (
+        "publish the optimizer's state with the weights",
+        "runner/training.py",
+        "if name not in self.optimizer.state",
+        "if name",
+        f"{RUN}::test_the_weights_are_those_of_the_last_checkpoint_without_the_optimizers_state",
+    ),
 ]

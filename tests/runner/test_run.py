@@ -52,7 +52,7 @@ def test_the_folder_holds_what_is_promised(undisturbed):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {
         *("config.yaml", "environment.json", "metrics.csv", "result.json"),
-        *("train.png", "test.png", "checkpoints"),
+        *("train.png", "test.png", "weights.npz", "checkpoints"),
     }
     assert bnstudy.load_config(file=undisturbed / "config.yaml") == CONFIG
     (entry,) = entries_of(undisturbed)
