@@ -40,11 +40,27 @@ def test_the_reliability_diagram_shows_every_bin(evaluated):
     _, axes = pictures.evaluation_figure(found).axes
     bins = found.calibration()
     _, line = axes.lines  # the diagonal, and the accuracy
+    (bars,) = axes.collections  # NaN, where a bin has no image, is not drawn
+    low, high = pictures.wilson_interval(bins.accuracy, bins.images)
+    ends = np.array([segment[:, 1] for segment in bars.get_segments() if len(segment)])
+    np.testing.assert_allclose(ends, np.transpose([low, high])[bins.images > 0])
     np.testing.assert_array_equal(line.get_xdata(), bins.confidence)
     np.testing.assert_array_equal(line.get_ydata(), bins.accuracy)
     assert [bar.get_height() for bar in axes.patches] == list(bins.images / 30)
     assert [bar.get_x() for bar in axes.patches] == pytest.approx(np.arange(BINS) / BINS)
     assert axes.get_title() == f"expected calibration error {bins.error:.4f}"
+
+
+def test_the_interval_is_wilsons():
+    """Its ends are where the share is 1.96 standard errors away (solved with NumPy's roots)."""
+    shares, counts = np.array([0.0, 0.3, 1.0]), np.array([2, 50, 7])
+    for share, n, low, high in zip(
+        shares, counts, *pictures.wilson_interval(shares, counts), strict=True
+    ):
+        z = 1.96**2 / n  # (p - share)^2 = z p (1 - p)
+        roots = sorted(np.roots([1 + z, -2 * share - z, share**2]))
+        np.testing.assert_allclose([low, high], roots, atol=1e-12)
+    assert np.isnan(pictures.wilson_interval(np.array([np.nan]), np.array([0]))).all()
 
 
 def test_each_mistake_has_its_image_its_class_and_what_was_predicted(evaluated):
@@ -54,7 +70,7 @@ def test_each_mistake_has_its_image_its_class_and_what_was_predicted(evaluated):
     for axes, at in zip(figure.axes, worst, strict=False):
         np.testing.assert_array_equal(axes.images[0].get_array(), images[at])
         assert axes.get_title() == (
-            f"{found.labels[at]}\nnot {found.predicted[at]} ({found.confidence[at]:.3f})"
+            f"{found.labels[at]}\nnot {found.predicted[at]} ({found.confidence[at]:.2f})"
         )
     wrong = (found.predicted != found.labels).sum()
     assert f"{len(worst)} of {wrong} mistakes" in figure.get_suptitle()

@@ -62,8 +62,8 @@ def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
             predicted = evaluation.classes[evaluation.predicted[at]]
             axes.set_title(
                 f"{evaluation.classes[evaluation.labels[at]]}\n"
-                f"not {predicted} ({evaluation.confidence[at]:.3f})",
-                fontsize=8,
+                f"not {predicted} ({evaluation.confidence[at]:.2f})",
+                fontsize=7,
             )
     return figure
 
@@ -102,10 +102,28 @@ def _draw_reliability(axes: Axes, evaluation: Evaluation) -> None:
     share = bins.images / bins.images.sum()
     lower = np.arange(BINS) / BINS
     axes.bar(lower, share, 1 / BINS, align="edge", color="#D0D0D0", label="fraction of the images")
-    axes.plot(bins.confidence, bins.accuracy, marker="o", color=COLORS[0], label="accuracy")
+    low, high = wilson_interval(bins.accuracy, bins.images)
+    axes.errorbar(
+        bins.confidence,
+        bins.accuracy,
+        yerr=(bins.accuracy - low, high - bins.accuracy),
+        marker="o",
+        color=COLORS[0],
+        elinewidth=0.8,
+        label="accuracy, 95 % interval",
+    )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.set_xlabel("confidence (largest probability)")
     axes.set_title(f"expected calibration error {bins.error:.4f}", fontsize=9)
     axes.legend(loc="upper left", handlelength=1.5)
+
+
+def wilson_interval(shares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the 95 % interval of a share of a count (Wilson 1927); NaN where none."""
+    z_squared, n = 1.96**2, np.where(counts > 0, counts, np.nan)
+    centre = (shares + z_squared / (2 * n)) / (1 + z_squared / n)
+    half = np.sqrt(z_squared * (shares * (1 - shares) + z_squared / (4 * n)) / n)
+    half = half / (1 + z_squared / n)
+    return np.minimum(centre - half, shares), np.maximum(centre + half, shares)  # despite rounding
