@@ -199,3 +199,15 @@ def test_a_folder_is_the_same_by_whatever_path_it_is_named(run_folder, monkeypat
     monkeypatch.chdir(run_folder.parent)
     with claim(folder.Path("run"), CONFIG):
         assert "is in use" in refusal(run_folder)
+
+
+def test_an_extension_leaves_nothing_that_was_made_of_fewer_epochs(tmp_path):
+    made_by = bnstudy.load_config("a", ["quick"], overrides={"training.epochs": 1})
+    (tmp_path / "config.yaml").write_text(made_by.to_yaml())
+    stale = ("result.json", "weights.npz", "evaluation.png", "mistakes.png")
+    for name in (*stale, "metrics.csv"):
+        (tmp_path / name).write_text("of one epoch")
+    more = bnstudy.load_config("a", ["quick"], overrides={"training.epochs": 2})
+    folder.extend(tmp_path, more)
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "metrics.csv"}
+    assert bnstudy.load_config(file=tmp_path / "config.yaml") == more

@@ -272,7 +272,7 @@ MUTATIONS = [
         "run_folder/folder.py",
         "        (folder / name).unlink(missing_ok=True)\n",
         "        pass\n",
-        f"{EXTENSION}::test_a_finished_run_is_extended_bit_for_bit",
+        "tests/run_folder/test_folder.py::test_an_extension_leaves_nothing_that_was_made_of_fewer_epochs",
     ),
     (
         "publish the optimizer's state with the weights",

@@ -117,7 +117,7 @@ def _draw_reliability(axes: Axes, evaluation: Evaluation) -> None:
     axes.set_aspect("equal")
     axes.set_xlabel("confidence (largest probability)")
     axes.set_title(f"expected calibration error {bins.error:.4f}", fontsize=9)
-    axes.legend(loc="upper left", handlelength=1.5)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), handlelength=1.5)  # below
 
 
 def wilson_interval(shares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
