@@ -166,12 +166,10 @@ def _judge(claim: Claim, design: Design) -> Verdict:
         return replace(verdict, verdict=NOT_COMPARABLE, why=why)
     pool = _pool(values)
     estimate = contrast(values, claim.weights, pool)
-    verdict = replace(
-        verdict,
-        value=estimate.value,
-        interval=_interval(estimate),
-        beside=dict(_beside(claim, design)),
-    )
+    runs = {arm: design.seeds(arm, measure.epochs) for arm in values}
+    by_seed = {arm: dict(zip(runs[arm], values[arm], strict=True)) for arm in values}
+    beside = dict(_beside(claim, design))
+    verdict = replace(verdict.with_estimate(estimate), values=by_seed, beside=beside)
     if fewest < SEEDS:
         return verdict
     word = claim.rule(estimate)
@@ -210,10 +208,6 @@ def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]
     if any(not math.isfinite(value) for arm in claim.weights for value in values[arm]):
         return "a run diverged, or never reached the value"
     return ""
-
-
-def _interval(estimate: Estimate) -> tuple[float, float] | None:
-    return None if math.isnan(estimate.low) else (estimate.low, estimate.high)
 
 
 def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
@@ -281,6 +275,7 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
         value=None if np.isnan(shares).any() else float(shares.mean()),
         interval=None if np.isnan(shares).any() else (float(shares.min()), float(shares.max())),
         seeds={arm: tuple(seeds) for arm in names},
+        values={arm: dict(zip(seeds, v.tolist(), strict=True)) for arm, v in cost.items()},
         beside={f"seed {seed}": f"{share:.3f}" for seed, share in zip(seeds, shares, strict=True)},
         runs=_run_names(design, {arm: tuple(seeds) for arm in names}),
         digits=3,

@@ -25,6 +25,7 @@ class Section:
     title: str
     design: Design | None
     verdicts: list[Verdict]
+    file: Path | None = None  # of a benchmark
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def make_report(paths: Sequence[str | Path]) -> Report:
         for design in designs(logs)
         if len(design.arms) > 1 and any(design.seeds(arm, LAST) for arm in design.arms)
     ]
-    speeds = [(bench.path.name, list(judge_speed(bench))) for bench in evidence.benchmarks]
-    sections += [Section(f"speed, {name}", None, verdicts) for name, verdicts in speeds if verdicts]
+    speeds = [(bench.path, list(judge_speed(bench))) for bench in evidence.benchmarks]
+    sections += [Section(f"speed, {p.name}", None, found, p) for p, found in speeds if found]
     return Report(evidence.groups, tables.rows(evidence.groups), sections, evidence.unfinished)
 
 

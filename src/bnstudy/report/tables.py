@@ -76,7 +76,7 @@ def rows(groups: Sequence[Group]) -> list[Row]:
 
 def _row(group: Group, keys: Sequence[str]) -> Row:
     logs = sorted(group.logs, key=lambda log: log.config.seed)
-    flat, results = logs[0].config.flat(), [_figures_of(log) for log in logs]
+    flat, results = logs[0].config.flat(), [figures_of(log) for log in logs]
     speeds = [log.result["images_per_second"] for log in logs if log.result]
     return Row(
         label=group.label,
@@ -92,7 +92,7 @@ def _row(group: Group, keys: Sequence[str]) -> Row:
     )
 
 
-def _figures_of(log: RunLog) -> dict[str, float]:
+def figures_of(log: RunLog) -> dict[str, float]:
     """Return the figures of a run's last epoch; NaN where it diverged."""
     last = {name: float(log.metrics[name][-1]) for name in RESULT_COLUMNS}
     last = {name: value if np.isfinite(value) else np.nan for name, value in last.items()}

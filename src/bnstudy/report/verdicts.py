@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bnstudy.report.estimates import Estimate
@@ -25,7 +25,10 @@ class Verdict:
             answer to a question.
         why: more about it, such as the number of seeds that would decide.
         value: of the statistic; None if it could not be computed.
-        interval: of 95 %, or the range over the rounds of a benchmark.
+        interval: of 95 %; or, without degrees of freedom, the range over seeds or rounds.
+        deviation: standard deviation over the seeds, pooled over all arms that have values.
+        freedom: its degrees of freedom.
+        values: arm -> seed -> what was measured, also of arms that are in the deviation alone.
         seeds: arm -> seeds.
         beside: further numbers, which decide nothing.
         runs: the run folders, or files, that it was computed from.
@@ -41,10 +44,25 @@ class Verdict:
     why: str = ""
     value: float | None = None
     interval: tuple[float, float] | None = None
+    deviation: float | None = None
+    freedom: int | None = None
+    values: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     runs: Sequence[str] = ()
     digits: int = 4
+
+    def with_estimate(self, estimate: Estimate) -> "Verdict":
+        """Return a copy with a value, its interval, and the deviation that the interval is from."""
+        if not estimate.freedom:
+            return replace(self, value=estimate.value)
+        return replace(
+            self,
+            value=estimate.value,
+            interval=(estimate.low, estimate.high),
+            deviation=estimate.deviation,
+            freedom=estimate.freedom,
+        )
 
     def number_text(self) -> str:
         """Return the value with its interval, as in tables; empty if there is none."""
@@ -60,6 +78,7 @@ class Verdict:
         """Return all attributes, for JSON."""
         values = vars(self) | {"interval": None if self.interval is None else list(self.interval)}
         values |= {"seeds": {arm: list(seeds) for arm, seeds in self.seeds.items()}}
+        values |= {"values": {arm: dict(numbers) for arm, numbers in self.values.items()}}
         return values | {"beside": dict(self.beside), "runs": list(self.runs)}
 
 
