@@ -18,6 +18,7 @@ examples:
   bnstudy report logs/published/lite logs/published/bench/lite.json --show verdicts
   bnstudy report logs/mine-* --format csv > mine.csv
   bnstudy report logs/published/lite --figures figures
+  bnstudy report logs/published/lite --html report.html
   bnstudy report --write README.md            renew the tables between its <!-- report ... --> marks
 """
 
@@ -42,6 +43,7 @@ def add_parser(commands: Commands) -> None:
         help="in Markdown, this part alone; may be repeated [all]",
     )
     add("--figures", metavar="FOLDER", type=path, help="draw the figures into this folder")
+    add("--html", metavar="FILE", type=path, help="write one page for a browser instead")
     add(
         "--write",
         metavar="PAGE",
@@ -60,8 +62,15 @@ def run(options: argparse.Namespace) -> int:
     from bnstudy.report import report as reports
     from bnstudy.report import tables
 
+    if options.html:
+        _check_html(options)
     report = reports.make_report(options.run_folder)
-    if options.format == "json":
+    if options.html:
+        from bnstudy.report.html import write_page
+
+        write_page(report, options.run_folder, options.html)
+        echo(f"written: {options.html}")
+    elif options.format == "json":
         echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
     elif options.format == "csv":
         echo(tables.csv_table(report.rows).rstrip("\n"))
@@ -75,9 +84,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_html(options: argparse.Namespace) -> None:
+    """Refuse what a page cannot be."""
+    if options.show or options.format != "markdown":
+        raise UserError("report: --html writes a page of everything, without --show and --format")
+    if str(options.html) == "-":
+        raise UserError("report: --html needs the name of a file, such as report.html")
+
+
 def _write(options: argparse.Namespace) -> int:
     """Renew the tables of pages."""
-    if options.run_folder or options.figures or options.show or options.format != "markdown":
+    if options.run_folder or options.figures or options.html or options.show or options.format != "markdown":
         raise UserError("report: --write takes pages alone; each says of which runs its tables are")
     from bnstudy.report import pages
 

@@ -276,7 +276,10 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
         interval=None if np.isnan(shares).any() else (float(shares.min()), float(shares.max())),
         seeds={arm: tuple(seeds) for arm in names},
         values={arm: dict(zip(seeds, v.tolist(), strict=True)) for arm, v in cost.items()},
-        beside={f"seed {seed}": f"{share:.3f}" for seed, share in zip(seeds, shares, strict=True)},
+        beside={
+            f"seed {seed}": "c does not lead" if math.isnan(share) else f"{share:.3f}"
+            for seed, share in zip(seeds, shares, strict=True)
+        },
         runs=_run_names(design, {arm: tuple(seeds) for arm in names}),
         digits=3,
     )

@@ -54,7 +54,7 @@ class Report:
         """
         parts = []
         if "results" in shown and self.rows:
-            parts += [tables.results_table(self.rows), _caption(self.rows)]
+            parts += [tables.results_table(self.rows), caption(self.rows)]
         if "provenance" in shown and self.rows:
             parts.append(tables.provenance_table(self.rows))
         if "verdicts" in shown:
@@ -62,7 +62,7 @@ class Report:
         if self.unfinished and "results" in shown:
             parts += [
                 "Not finished, and counted nowhere: "
-                + ", ".join(map(_progress, self.unfinished))
+                + ", ".join(map(progress, self.unfinished))
                 + "."
             ]
         return "\n\n".join(parts)
@@ -102,7 +102,8 @@ def make_report(paths: Sequence[str | Path]) -> Report:
     return Report(evidence.groups, tables.rows(evidence.groups), sections, evidence.unfinished)
 
 
-def _caption(rows: Sequence[tables.Row]) -> str:
+def caption(rows: Sequence[tables.Row]) -> str:
+    """Say what the numbers of the table of results are."""
     epochs = sorted({row.epochs for row in rows})
     which = f"Epoch {epochs[0]} of {epochs[0]}" if len(epochs) == 1 else "The last epoch"
     several = any(len(row.seeds) > 1 for row in rows)
@@ -121,5 +122,6 @@ def _section(section: Section) -> list[str]:
     return [head, tables.verdicts_table(section.verdicts)]
 
 
-def _progress(log: RunLog) -> str:
+def progress(log: RunLog) -> str:
+    """Name a run that has not finished, and say how far it is."""
     return f"{log.folder.name} ({len(log.metrics['epoch'])} of {log.config.training.epochs} epochs)"

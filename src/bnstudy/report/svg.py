@@ -89,7 +89,7 @@ def _legend(figure: Figure) -> Iterator[tuple[str, Line2D]]:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     for handle, label in zip(handles, labels, strict=True):
         line = handle if isinstance(handle, Line2D) else handle[0]  # of an error bar
-        yield label.replace(r"\$", "$"), line
+        yield label, line
 
 
 def _swatch(line: Line2D, name: str) -> str:
