@@ -26,9 +26,11 @@ class Verdict:
         why: more about it, such as the number of seeds that would decide.
         value: of the statistic; None if it could not be computed.
         interval: of 95 %; or, without degrees of freedom, the range over seeds or rounds.
-        deviation: standard deviation over the seeds, pooled over all arms that have values.
+        deviation: standard deviation over the seeds, pooled over those of the four arms that have
+            values.
         freedom: its degrees of freedom.
-        values: arm -> seed -> what was measured, also of arms that are in the deviation alone.
+        values: arm -> seed -> what was measured; of the arms compared, and of those in the
+            deviation alone.
         seeds: arm -> seeds.
         beside: further numbers, which decide nothing.
         runs: the run folders, or files, that it was computed from.
