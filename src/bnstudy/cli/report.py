@@ -94,7 +94,13 @@ def _check_html(options: argparse.Namespace) -> None:
 
 def _write(options: argparse.Namespace) -> int:
     """Renew the tables of pages."""
-    if options.run_folder or options.figures or options.html or options.show or options.format != "markdown":
+    if (
+        options.run_folder
+        or options.figures
+        or options.html
+        or options.show
+        or options.format != "markdown"
+    ):
         raise UserError("report: --write takes pages alone; each says of which runs its tables are")
     from bnstudy.report import pages
 

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,6 +63,8 @@ def write_page(report: Report, paths: Sequence[Path], file: Path) -> None:
         UserError: it cannot be written.
 
     """
+    if file.is_dir():
+        raise UserError(f"cannot write {file}: it is a folder")
     text = page(report, paths, file)
     try:  # a name that is not UTF-8 is shown with its bytes, not refused
         write_bytes_atomic(file, text.encode("utf-8", "backslashreplace"))
@@ -153,14 +154,14 @@ def _figures(report: Report) -> Iterator[dict[str, Any]]:
     for logs in settings.values():
         number += 1
         reference = fits_the_authors(logs)
-        drawn = drawing(partial(comparison_figure, logs, reference), number)
+        drawn = drawing(comparison_figure(logs, reference), number)
         title = common_title(logs)
         yield {"kind": "curves", "title": title, **_markup(drawn), "reference": reference}
     for section in report.sections:
         design = section.design
         if design is not None and has_four_arms(design):
             number += 1
-            drawn = drawing(partial(two_by_two, design), number)
+            drawn = drawing(two_by_two(design), number)
             counts = {arm: len(design.seeds(arm, 1)) for arm in FOUR}
             yield {"kind": "2 x 2", "title": design.title, **_markup(drawn), "counts": counts}
 

@@ -4,8 +4,9 @@ A panel by itself keeps its text readable on a phone, where a figure of four wou
 """
 
 import io
+import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from xml.etree import ElementTree
@@ -46,21 +47,22 @@ class Drawing:
     legend: dict[str, str]
 
 
-def drawing(make: Callable[[], Figure], number: int) -> Drawing:
+def drawing(figure: Figure, number: int) -> Drawing:
     """Return a figure in its panels, each a drawing of its own, and its legend.
 
     Args:
-        make: makes the figure, anew for each panel. A panel's title is that of its column and the
-            label of its vertical axis.
+        figure: a panel's title is that of its column and the label of its vertical axis.
         number: of the figure on its page, for ids that no other figure has.
 
     """
     names = (f"figure-{number}-{i}-" for i in count(1))
-    figure = make()
-    titles = [_title(figure, axes) for axes in figure.axes]
+    saved = pickle.dumps(figure)  # a panel is what is left of a copy
     return Drawing(
-        {title: _panel(make(), i, title, next(names)) for i, title in enumerate(titles)},
-        {label: _swatch(handle, next(names)) for label, handle in _legend(figure)},
+        {
+            _title(figure, axes): _panel(pickle.loads(saved), i, _title(figure, axes), next(names))
+            for i, axes in enumerate(figure.axes)
+        },
+        {label: _swatch(line, next(names)) for label, line in _legend(figure)},
     )
 
 

@@ -1,5 +1,6 @@
 """Debian's Chromium without a window, through the options of its command line alone."""
 
+import json
 import os
 import re
 import shutil
@@ -7,10 +8,13 @@ import subprocess
 import tempfile
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+PROGRAM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
 needs_chromium = pytest.mark.skipif(not PROGRAM, reason="chromium is not installed")
 DARK, LIGHT = 0, 1  # Blink's preferredColorScheme
 
@@ -27,6 +31,7 @@ def look(page: Path, *options: str, scheme: int = LIGHT) -> subprocess.Completed
                 *("--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run"),
                 *("--disable-background-networking", "--disable-component-update"),
                 *("--disable-sync", "--disable-extensions", "--hide-scrollbars"),
+                "--host-resolver-rules=MAP * ~NOTFOUND",  # nor does the browser itself go anywhere
                 "--enable-logging=stderr",
                 f"--blink-settings=preferredColorScheme={scheme}",
                 *options,
@@ -42,6 +47,14 @@ def look(page: Path, *options: str, scheme: int = LIGHT) -> subprocess.Completed
 def console(seen: subprocess.CompletedProcess[str]) -> list[str]:
     """Return what the page wrote to the console, errors of its own among it."""
     return [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
+
+
+def requests(log: Path) -> list[str]:
+    """Return the addresses that a page asked for, from the file of --log-net-log."""
+    events: list[dict[str, Any]] = json.loads(log.read_text(encoding="utf-8"))["events"]
+    found = [event["params"] for event in events if isinstance(event.get("params"), dict)]
+    # The browser's own requests, for updates and the like, have no origin.
+    return [p["url"] for p in found if p.get("initiator", "not an origin") != "not an origin"]
 
 
 def scroll_width(page: Path, width: int) -> int:

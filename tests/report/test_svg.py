@@ -1,0 +1,79 @@
+"""Figures as SVG in a page: one drawing for each panel, and the colours of the page."""
+
+import re
+
+import pytest
+
+from bnstudy.plots.figures import COLORS, comparison_figure
+from bnstudy.report.figure import two_by_two
+from bnstudy.report.report import make_report
+from bnstudy.report.svg import PAGE_COLORS, Drawing, drawing
+from bnstudy.run_folder.log import load_log
+
+PANELS = ["Training accuracy (fraction)", "Test accuracy (fraction)"]
+PANELS += ["Training cost (nats)", "Test cost (nats)"]
+
+
+def svgs(drawn: Drawing) -> str:
+    return "".join([*drawn.panels.values(), *drawn.legend.values()])
+
+
+@pytest.fixture
+def curves(make_finished):
+    """The curves of seven groups, as many as there are colours, beside the author's."""
+    runs = [
+        make_finished("a", seed, epochs, changes={"model.width": 1})
+        for epochs in range(2, 9)
+        for seed in range(1 + (epochs == 2))
+    ]
+    return drawing(comparison_figure(list(map(load_log, runs)), True), 1)
+
+
+def test_each_panel_is_a_drawing_of_its_own_under_its_title(curves):
+    assert list(curves.panels) == PANELS
+    for title, svg in curves.panels.items():
+        assert svg.startswith('<svg viewBox="0 0 302.4 208.8" role="img"')
+        assert re.search(rf'aria-label="{re.escape(title)}">\s*<title>{re.escape(title)}<', svg)
+        assert ">epoch</text>" in svg
+        assert svg.count("</text>") > 8  # the ticks, and the axis; text stays text
+        assert "accuracy" not in re.sub("<title>.*?</title>", "", svg).split(">", 1)[1]
+
+
+def test_the_lines_of_the_legend_are_those_of_the_curves(curves):
+    assert len(curves.legend) == len(COLORS) + 2
+    assert "training.epochs = 2, n = 2 (mean, min to max)" in curves.legend
+    for color, svg in zip(COLORS, curves.legend.values(), strict=False):
+        assert f"stroke: {PAGE_COLORS[color.lower()]}" in svg
+        assert 'aria-hidden="true"' in svg
+        assert re.search(r'<path d="M [^"]+L [^"]+" style="fill: none; stroke', svg)
+    author = [svg for label, svg in curves.legend.items() if label.startswith("author 2018")]
+    assert "stroke-dasharray" in author[0]
+    assert "stroke: var(--author-0)" in author[0]
+    assert "stroke: var(--author-1)" in author[1]
+
+
+def test_every_colour_is_the_pages(curves):
+    text = svgs(curves)
+    assert re.findall(r"#[0-9a-f]{3,8}\b(?!-)(?=[;\"])", text) == []
+    used = set(re.findall(r"var\(--[\w-]+\)|currentColor", text))
+    assert used == set(PAGE_COLORS.values())
+
+
+def test_a_drawing_says_nothing_about_the_page_around_it(curves):
+    text = svgs(curves)
+    assert not re.search(r"<style|<metadata|<\?xml|<!DOCTYPE|xmlns|font-family", text)
+
+
+def test_ids_are_unique_on_a_page_and_every_reference_is_met(curves, make_finished):
+    runs = [make_finished(arm, seed) for arm in "abcd" for seed in (0, 1)]
+    design = make_report(runs).sections[0].design
+    other = drawing(two_by_two(design), 2)
+    assert list(other.panels) == [
+        "Test accuracy, mean of epochs 17 to 21",
+        "Training cost (nats), mean of epochs 1 to 21",
+    ]
+    text = svgs(curves) + svgs(other)
+    ids = re.findall(r' id="([^"]+)"', text)
+    references = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', text)
+    assert len(ids) == len(set(ids)) > 20
+    assert {"".join(pair) for pair in references} == set(ids)
