@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -76,7 +77,7 @@ def test_a_page_can_be_read_without_seeing_it(page):
     levels = [int(heading.tag[1]) for heading in page.all("h1", "h2", "h3", "h4", "h5", "h6")]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
     for table in page.all("table"):
         assert table.inside[0].tag == "caption"
     assert all(th.attributes.get("scope") in ("row", "col") for th in page.all("th"))

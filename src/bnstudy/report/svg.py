@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
@@ -90,7 +91,8 @@ def _legend(figure: Figure) -> Iterator[tuple[str, Line2D]]:
     """Yield each label of a figure with its line."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     for handle, label in zip(handles, labels, strict=True):
-        line = handle if isinstance(handle, Line2D) else handle[0]  # of an error bar
+        line = handle[0] if isinstance(handle, ErrorbarContainer) else handle
+        assert isinstance(line, Line2D)
         yield label, line
 
 
