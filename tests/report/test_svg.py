@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from bnstudy.plots.figures import COLORS, comparison_figure
@@ -23,8 +24,8 @@ def curves(make_finished):
     """The curves of seven groups, as many as there are colours, beside the author's."""
     runs = [
         make_finished("a", seed, epochs, changes={"model.width": 1})
-        for epochs in range(2, 9)
-        for seed in range(1 + (epochs == 2))
+        for epochs in range(8, 1, -1)
+        for seed in range(1 + (epochs == 8))
     ]
     return drawing(comparison_figure(list(map(load_log, runs)), True), 1)
 
@@ -39,9 +40,20 @@ def test_each_panel_is_a_drawing_of_its_own_under_its_title(curves):
         assert "accuracy" not in re.sub("<title>.*?</title>", "", svg).split(">", 1)[1]
 
 
+def test_each_panel_has_the_curves_of_its_quantity(curves, tmp_path):
+    logs = [load_log(folder) for folder in sorted(tmp_path.glob("runs/a ? 8 *"))]
+    columns = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")
+    for column, svg in zip(columns, curves.panels.values(), strict=True):
+        drawn = re.search(r'<path d="([^"]+)"[^>]*style="fill: none; stroke: var\(--series-0', svg)
+        height = np.array(re.findall(r"[ML] [\d.]+ ([\d.]+)", drawn[1]), float)
+        mean = np.mean([log.metrics[column] for log in logs], axis=0)
+        assert len(height) == 8
+        assert np.corrcoef(height, mean)[0, 1] == pytest.approx(-1, abs=1e-9)  # down is positive
+
+
 def test_the_lines_of_the_legend_are_those_of_the_curves(curves):
     assert len(curves.legend) == len(COLORS) + 2
-    assert "training.epochs = 2, n = 2 (mean, min to max)" in curves.legend
+    assert "training.epochs = 8, n = 2 (mean, min to max)" in curves.legend
     for color, svg in zip(COLORS, curves.legend.values(), strict=False):
         assert f"stroke: {PAGE_COLORS[color.lower()]}" in svg
         assert 'aria-hidden="true"' in svg

@@ -75,3 +75,18 @@ def test_numbers_have_their_sign_and_their_interval():
     assert known.number_text() == "+0.0051 (-0.0010 to +0.0112)"
     assert Verdict("i", "", "", 0.0, "", value=-0.5, digits=1).number_text() == "-0.5"
     assert known.as_json()["interval"] == [-0.001, 0.0112]
+
+
+def test_a_verdict_keeps_what_its_interval_was_made_of():
+    verdict = Verdict("i", "", "", 0.0, "").with_estimate(Estimate(0.5, 0.1, 0.9, 0.3, 8), "abcd")
+    assert (verdict.value, verdict.interval, verdict.deviation) == (0.5, (0.1, 0.9), 0.3)
+    assert (verdict.freedom, verdict.pooled) == (8, ("a", "b", "c", "d"))
+    single = Verdict("i", "", "", 0.0, "").with_estimate(
+        Estimate(0.5, math.nan, math.nan, math.nan, 0), "ab"
+    )
+    assert (single.value, single.interval, single.deviation) == (0.5, None, None)
+
+
+def test_a_value_that_is_not_finite_is_none_in_json():
+    verdict = Verdict("i", "", "", 0.0, "", values={"a": {0: 0.5, 3: math.nan}})
+    assert verdict.as_json()["values"] == {"a": {0: 0.5, 3: None}}

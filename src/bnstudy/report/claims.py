@@ -169,7 +169,7 @@ def _judge(claim: Claim, design: Design) -> Verdict:
     runs = {arm: design.seeds(arm, measure.epochs) for arm in values}
     by_seed = {arm: dict(zip(runs[arm], values[arm], strict=True)) for arm in values}
     beside = dict(_beside(claim, design))
-    verdict = replace(verdict.with_estimate(estimate), values=by_seed, beside=beside)
+    verdict = replace(verdict.with_estimate(estimate, pool), values=by_seed, beside=beside)
     if fewest < SEEDS:
         return verdict
     word = claim.rule(estimate)
@@ -215,12 +215,12 @@ def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
     if len(claim.weights) == 2:
         paired = _paired(design, claim.measure, claim.weights)
         if paired is not None:
-            yield "paired by seed", _text(paired, claim.measure.digits)
+            yield "paired by seed", paired.text(claim.measure.digits)
     for name, measure, weights in claim.beside:
         values = _values(design, measure, {*FOUR, *weights})
         if all(values.get(arm) for arm in weights):
             estimate = contrast(values, weights, _pool(values))
-            yield name, _text(estimate, measure.digits)
+            yield name, estimate.text(measure.digits)
 
 
 def _paired(design: Design, measure: Measure, weights: Weights) -> Estimate | None:
@@ -234,15 +234,6 @@ def _paired(design: Design, measure: Measure, weights: Weights) -> Estimate | No
         for seed in seeds
     ]
     return contrast({"": differences}, {"": 1.0})
-
-
-def _text(estimate: Estimate, digits: int) -> str:
-    if math.isnan(estimate.value):
-        return "not reached by every run"
-    text = f"{estimate.value:+.{digits}f}"
-    if math.isnan(estimate.low):
-        return text
-    return f"{text} ({estimate.low:+.{digits}f} to {estimate.high:+.{digits}f})"
 
 
 def _how_many_seeds(estimate: Estimate, claim: Claim, arms: int) -> str:

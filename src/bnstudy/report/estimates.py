@@ -29,6 +29,15 @@ class Estimate:
     deviation: float
     freedom: int
 
+    def text(self, digits: int) -> str:
+        """Return the value with its interval, as in tables."""
+        if math.isnan(self.value):
+            return "not reached by every run"
+        text = f"{self.value:+.{digits}f}"
+        if math.isnan(self.low):
+            return text
+        return f"{text} ({self.low:+.{digits}f} to {self.high:+.{digits}f})"
+
 
 def t_quantile(freedom: int) -> float:
     """Return t(0.975), the factor of a two-sided 95 % interval, for some degrees of freedom."""

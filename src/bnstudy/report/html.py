@@ -97,7 +97,6 @@ def page(report: Report, paths: Sequence[Path], file: Path) -> str:
         command=_command(paths, file, where),
         href=lambda folder: quote(os.fsencode(where(folder))),
         FIGURES=FIGURES,
-        FOUR=FOUR,
         MEANING=MEANING,
         CLASSES=CLASSES,
         VERSIONS=VERSIONS,

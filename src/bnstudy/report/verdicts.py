@@ -26,9 +26,9 @@ class Verdict:
         why: more about it, such as the number of seeds that would decide.
         value: of the statistic; None if it could not be computed.
         interval: of 95 %; or, without degrees of freedom, the range over seeds or rounds.
-        deviation: standard deviation over the seeds, pooled over those of the four arms that have
-            values.
+        deviation: standard deviation over the seeds, pooled over arms.
         freedom: its degrees of freedom.
+        pooled: the arms that the deviation is pooled over.
         values: arm -> seed -> what was measured; of the arms compared, and of those in the
             deviation alone.
         seeds: arm -> seeds.
@@ -48,13 +48,14 @@ class Verdict:
     interval: tuple[float, float] | None = None
     deviation: float | None = None
     freedom: int | None = None
+    pooled: Sequence[str] = ()
     values: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     seeds: Mapping[str, Sequence[int]] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     runs: Sequence[str] = ()
     digits: int = 4
 
-    def with_estimate(self, estimate: Estimate) -> "Verdict":
+    def with_estimate(self, estimate: Estimate, pooled: Sequence[str]) -> "Verdict":
         """Return a copy with a value, its interval, and the deviation that the interval is from."""
         if not estimate.freedom:
             return replace(self, value=estimate.value)
@@ -64,6 +65,7 @@ class Verdict:
             interval=(estimate.low, estimate.high),
             deviation=estimate.deviation,
             freedom=estimate.freedom,
+            pooled=tuple(pooled),
         )
 
     def number_text(self) -> str:
@@ -80,8 +82,14 @@ class Verdict:
         """Return all attributes, for JSON."""
         values = vars(self) | {"interval": None if self.interval is None else list(self.interval)}
         values |= {"seeds": {arm: list(seeds) for arm, seeds in self.seeds.items()}}
-        values |= {"values": {arm: dict(numbers) for arm, numbers in self.values.items()}}
+        values |= {"values": {arm: _finite(numbers) for arm, numbers in self.values.items()}}
+        values |= {"pooled": list(self.pooled)}
         return values | {"beside": dict(self.beside), "runs": list(self.runs)}
+
+
+def _finite(numbers: Mapping[int, float]) -> dict[int, float | None]:
+    """Return numbers by seed for JSON, which has no NaN."""
+    return {seed: value if math.isfinite(value) else None for seed, value in numbers.items()}
 
 
 Rule = Callable[[Estimate], str]
