@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from bnstudy.plots.figures import COLORS, comparison_figure
+from bnstudy.plots.figures import comparison_figure
+from bnstudy.plots.style import COLORS
 from bnstudy.report.figure import two_by_two
 from bnstudy.report.report import make_report
 from bnstudy.report.svg import PAGE_COLORS, Drawing, drawing

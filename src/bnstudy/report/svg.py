@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.lines import Line2D
 
-from bnstudy.plots.figures import COLORS, REFERENCE, style
+from bnstudy.plots.panels import REFERENCE
+from bnstudy.plots.style import COLORS, style
 
 PANEL, SWATCH = (4.2, 2.9), (0.5, 0.16)  # inches
 # What matplotlib draws -> what page.css says, for a light and for a dark screen.
@@ -120,6 +121,7 @@ def _svg(figure: Figure, name: str, label: str | None = None) -> str:
 
     """
     text = io.StringIO()
+    figure.__class__ = Figure  # a StyledFigure would return to its own style when it is drawn
     with matplotlib.rc_context({"svg.fonttype": "none"}):  # text stays text, in the page's font
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(text.getvalue())
