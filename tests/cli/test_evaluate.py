@@ -6,6 +6,8 @@ import pytest
 from trained_helpers import config_of, random_arrays, write_finished_run
 
 from bnstudy.cli.main import main
+from bnstudy.report.measures import plain_training_accuracy
+from bnstudy.run_folder.log import load_log
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,16 @@ def test_json_is_all_that_is_printed_and_nothing_is_drawn(folder, tmp_path, caps
     assert main(["evaluate", str(folder), "--json", "--out", str(tmp_path / "none")]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == 30
     assert not (tmp_path / "none").exists()
+
+
+def test_the_training_images_leave_what_the_report_reads(folder, capsys):
+    assert main(["evaluate", str(folder), "--images", "training"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == str(folder / "training_images.json")
+    accuracy = plain_training_accuracy(load_log(folder))
+    assert main(["evaluate", str(folder), "--images", "training", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["split"], found["accuracy"]) == ("training", accuracy)
 
 
 def test_wrong_input_is_one_line(folder, tmp_path, capsys):

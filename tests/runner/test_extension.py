@@ -20,7 +20,9 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
     folder = tmp_path / "run"
     first = bnstudy.run(config(1), folder)
     assert first["epochs"] == 1
-    (folder / "evaluation.png").write_bytes(b"of one epoch")
+    left = [folder / name for name in ("evaluation.png", "training_images.json")]
+    for path in left:
+        path.write_bytes(b"of one epoch")
 
     write = files.write_text_atomic
 
@@ -36,7 +38,7 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
     assert bnstudy.load_log(folder).config == config(1)
     assert bnstudy.load_log(folder).result is None
     assert not (folder / "weights.npz").exists()  # they were of one epoch
-    assert not (folder / "evaluation.png").exists()
+    assert not any(path.exists() for path in left)
     again = bnstudy.run(config(1), folder)  # nothing is trained, and it has finished again
     assert again == first
 

@@ -7,6 +7,7 @@ from trained_helpers import probabilities_in_numpy
 
 import bnstudy
 from bnstudy.data import digits
+from bnstudy.trained import tables
 from bnstudy.trained.evaluation import BINS, Bins, Evaluation, evaluate
 
 
@@ -17,7 +18,7 @@ def evaluation(labels, predicted, confidence):
     probabilities[np.arange(len(labels)), predicted] = confidence
     costs = -np.log(probabilities[np.arange(len(labels)), labels])
     return Evaluation(
-        *(None, "float32", tuple("0123456789"), labels, probabilities, predicted, costs),
+        *(None, "float32", tuple("0123456789"), "test", labels, probabilities, predicted, costs),
         cost=costs.mean(),
     )
 
@@ -48,6 +49,17 @@ def test_it_evaluates_the_test_images_of_the_run(networks):
     )
     assert found.cost == pytest.approx(found.costs.mean(dtype=np.float64), rel=1e-9)
     assert set(found.labels) == set(all_labels)
+
+
+def test_it_evaluates_the_plain_training_images(networks):
+    network = networks("c activation")
+    found, images = evaluate(network, "training")
+    train_images, *_ = digits.load()
+    assert len(images) == len(found.labels) == 1437
+    assert {image.tobytes() for image in images} <= {image.tobytes() for image in train_images}
+    expected = probabilities_in_numpy(network, images)
+    np.testing.assert_allclose(found.probabilities, expected, atol=2e-6)
+    assert tables.comparison(found) == "on the plain training images, in inference mode"
 
 
 def test_the_confusion_matrix_has_the_class_in_its_rows():

@@ -48,7 +48,7 @@ def test_the_lines_show_accuracy_cost_calibration_and_confusion(found):
 
 def test_json_has_everything(found):
     values = json.loads(json.dumps(tables.as_json(found), allow_nan=False))
-    assert values["test_accuracy"] == found.accuracy
+    assert values["accuracy"] == found.accuracy
     assert values["result_json"] == {"test_accuracy": 0.125, "test_cost": 2.5}
     assert values["confusion"] == found.confusion().tolist()
     assert sum(bin["images"] for bin in values["calibration"]) == values["images"] == 30

@@ -204,7 +204,7 @@ def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]
         if known and min(known) < MEMORIZED:
             return f"a training accuracy is {min(known):.4f}, below {MEMORIZED}"
         if len(known) < len(found):
-            return "needs `bnstudy evaluate --images training --save` of each run"
+            return "needs `bnstudy evaluate --images training` of each run"
     if any(not math.isfinite(value) for arm in claim.weights for value in values[arm]):
         return "a run diverged, or never reached the value"
     return ""

@@ -8,6 +8,7 @@ import numpy as np
 
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import RunLog
+from bnstudy.run_folder.weights import TRAINING_IMAGES
 
 # Single epochs differ from their neighbours by 0.006 to 0.008 in test accuracy: five are averaged.
 FIRST, LAST = 17, 21
@@ -91,10 +92,10 @@ FIRST_COST = Measure(
 def plain_training_accuracy(log: RunLog) -> float | None:
     """Return the accuracy of a finished run on plain training images in inference mode.
 
-    It is in training_images.json, which `bnstudy evaluate --images training --save` leaves in the
-    run folder; None without it.
+    It is in training_images.json, which `bnstudy evaluate --images training` leaves in the run
+    folder; None without it.
     """
-    found = read_json(log.folder / "training_images.json")
+    found = read_json(log.folder / TRAINING_IMAGES)
     return None if found is None else float(found["accuracy"])
 
 

@@ -168,7 +168,7 @@ def extend(folder: Path, config: Config) -> None:
 
     """
     (folder / "result.json").unlink(missing_ok=True)  # first: now the run has not finished
-    for name in (weights.FILE, *weights.PICTURES):  # of fewer epochs
+    for name in (weights.FILE, *weights.PICTURES, weights.TRAINING_IMAGES):  # of fewer epochs
         (folder / name).unlink(missing_ok=True)
     if load_config(file=folder / "config.yaml").training.epochs != config.training.epochs:
         files.write_text_atomic(folder / "config.yaml", config.to_yaml())

@@ -21,6 +21,7 @@ from bnstudy.run_folder.log import RunLog, load_log
 
 FILE = "weights.npz"
 PICTURES = ("evaluation.png", "mistakes.png")  # which `bnstudy evaluate` draws from it
+TRAINING_IMAGES = "training_images.json"  # `bnstudy evaluate --images training`: accuracy and cost
 
 
 class Weights(NamedTuple):

@@ -40,12 +40,13 @@ class Bins:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A network's answers on the test images of its run.
+    """A network's answers on images of its run.
 
     Attributes:
         run: the log of the run.
         precision: of the activations.
         classes: their names.
+        split: "test" or "training".
         labels: int64 [N].
         probabilities: float32 [N, 10].
         predicted: int64 [N], the classes with the largest logits.
@@ -57,6 +58,7 @@ class Evaluation:
     run: RunLog
     precision: str
     classes: tuple[str, ...]
+    split: str
     labels: np.ndarray
     probabilities: np.ndarray
     predicted: np.ndarray
@@ -100,11 +102,12 @@ class Evaluation:
         return order[self.predicted[order] != self.labels[order]][:most]
 
 
-def evaluate(network: TrainedNetwork) -> tuple[Evaluation, np.ndarray]:
-    """Classify the test images of the network's run.
+def evaluate(network: TrainedNetwork, split: str = "test") -> tuple[Evaluation, np.ndarray]:
+    """Classify the test images, or the plain training images, of the network's run.
 
     Args:
         network: from `load_model`.
+        split: "test" or "training"; the latter without augmented copies.
 
     Returns:
         The evaluation, and the images, uint8.
@@ -114,8 +117,9 @@ def evaluate(network: TrainedNetwork) -> tuple[Evaluation, np.ndarray]:
 
     """
     dataset = load_dataset(network.run.config.data)
+    all_images, all_labels = {"training": dataset[:2], "test": dataset[2:]}[split]
     logits, costs, total = [], [], 0.0
-    for images, labels in test_batches(dataset.test_images, dataset.test_labels, EVALUATION_BATCH):
+    for images, labels in test_batches(all_images, all_labels, EVALUATION_BATCH):
         logits.append(network.logits(images))
         costs.append(softmax_cross_entropy.cost_per_image(logits[-1], labels).numpy())
         total += float(tf.reduce_sum(tf.cast(costs[-1], tf.float64)))
@@ -124,10 +128,11 @@ def evaluate(network: TrainedNetwork) -> tuple[Evaluation, np.ndarray]:
         run=network.run,
         precision=network.precision,
         classes=network.classes,
-        labels=dataset.test_labels,
+        split=split,
+        labels=all_labels,
         probabilities=tf.nn.softmax(outputs).numpy(),
         predicted=outputs.argmax(axis=1),
         costs=np.concatenate(costs),
-        cost=total / len(dataset.test_labels),
+        cost=total / len(all_labels),
     )
-    return evaluation, dataset.test_images
+    return evaluation, all_images

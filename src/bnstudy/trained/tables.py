@@ -27,6 +27,8 @@ def lines(found: Evaluation) -> list[str]:
 
 def comparison(found: Evaluation) -> str:
     """Say whether accuracy and cost are those of result.json."""
+    if found.split == "training":
+        return "on the plain training images, in inference mode"
     result, precision = found.run.result or {}, found.run.config.training.precision
     own = result["test_accuracy"], result["test_cost"]
     if own == (found.accuracy, found.cost):
@@ -47,9 +49,10 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "data": run.config.data.name,
         "standardize": run.config.data.standardize,
         "precision": found.precision,
+        "split": found.split,
         "images": len(found.labels),
-        "test_accuracy": found.accuracy,
-        "test_cost": found.cost,
+        "accuracy": found.accuracy,
+        "cost": found.cost,
         "result_json": {name: result[name] for name in ("test_accuracy", "test_cost")},
         "classes": list(found.classes),
         "class_accuracy": found.class_accuracy().tolist(),
