@@ -177,7 +177,7 @@ MISTAKES = {
         convolution_dx(lambda w: tf.transpose(turned(w), [1, 0, 2, 3])),
         "conv",
         "dx",
-        "rows and columns are exchanged",
+        "its rows and columns are swapped",
     ),
     "channels exchanged": (
         change(
@@ -189,14 +189,14 @@ MISTAKES = {
         ),
         "conv",
         "dx",
-        "input and output channels are exchanged",
+        "input and output channels are swapped",
     ),
     "padding off by one": (shifted_dw, "conv", "w", "the padding is off by one"),
     "dw turned": (
         change(conv2d, 1, lambda dw, dy, c: turned(dw)),
         "conv",
         "w",
-        "turned by 180 degrees",
+        "rotated by 180 degrees",
     ),
     "dw transposed": (
         change(conv2d, 1, lambda dw, dy, c: tf.transpose(dw, [0, 1, 3, 2])),

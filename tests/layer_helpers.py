@@ -2,9 +2,18 @@
 
 import numpy as np
 
+import bnstudy
+
 
 def random(*shape, seed=0):
     return np.random.default_rng([seed, *shape]).normal(size=shape)
+
+
+def answers(forward, backward, inputs, seeds=(0, 1)):
+    """Return what the check says of a wrong backward, which must fail with every seed."""
+    results = [bnstudy.check_layer(forward, backward, inputs, seed=seed) for seed in seeds]
+    assert [result.exit_code for result in results] == [1] * len(seeds), results
+    return [str(result) for result in results]
 
 
 def norm_inputs(shape=(6, 4), parameters=(4,)):

@@ -22,7 +22,6 @@ MOST_LINES_OF_A_FUNCTION = 60
 TEMPLATES = ("average_pool", "batch_norm", "conv2d", "dense", "elu", "softmax_cross_entropy")
 TESTED_ELSEWHERE = {
     "data/packagings/png.py": "data/packagings/test_png_folder.py",
-    "gradient_check/own_layer/candidates.py": "gradient_check/own_layer/test_names.py",
     "gradient_check/own_layer/row.py": "gradient_check/own_layer/test_check.py",
     **{
         f"gradient_check/own_layer/templates/{layer}.py": "gradient_check/own_layer/test_file.py"

@@ -30,7 +30,7 @@ def test_every_mistake_by_hand_is_located_and_named(name, monkeypatch):
     }
     if name == "dw transposed":  # where channels are equal, its shape is right
         assert {row.mistake for row in found if not row.mistake.startswith(mistake)} == {
-            "input and output channels are exchanged"
+            "input and output channels are swapped"
         }
     else:
         assert [row.mistake for row in found if mistake not in row.mistake] == []

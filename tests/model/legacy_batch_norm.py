@@ -3,7 +3,8 @@
     TF_USE_LEGACY_KERAS=1 python tests/model/legacy_batch_norm.py IN.npz OUT.npz
 
 A process of its own: the choice between Keras 2 and 3 is made when TensorFlow is imported. IN holds
-x and dy [steps, N, H, W, C], gamma, beta, momentum and epsilon; OUT what each step computes.
+x and dy [steps, N, H, W, C], gamma, beta, momentum, epsilon and axis, along which each entry has
+statistics of its own; OUT what each step computes.
 """
 
 import sys
@@ -19,6 +20,7 @@ def build(given) -> tuple[dict, dict]:
     dtype = tf.as_dtype(given["x"].dtype)
     x, dy = (v1.placeholder(dtype, given["x"].shape[1:]) for _ in range(2))
     layer = {
+        "axis": given["axis"].tolist(),
         "momentum": float(given["momentum"]),
         "epsilon": float(given["epsilon"]),
         "gamma_initializer": v1.constant_initializer(given["gamma"]),

@@ -1,15 +1,17 @@
 """The batch norms of cases b and c against the very function of the post, over 100 steps.
 
-`tf.compat.v1.layers.batch_normalization` comes with tf_keras and runs in a process of its own. In
-float64 it is made of TensorFlow's operations, and all is equal. In float32, as in the post, it is
-the fused kernel, which differs in one thing: it averages Bessel's variance, m / (m - 1) times the
-biased one, into the moving variance.
+`tf.compat.v1.layers.batch_normalization` comes with tf_keras and runs in a process of its own, with
+statistics per channel (axis=-1) and per activation (axis=[1, 2, 3]). Where it is made of
+TensorFlow's operations, all is equal. Per channel in float32, as in the post, it is the fused
+kernel, which differs in one thing: it averages Bessel's variance, m / (m - 1) times the biased one,
+into the moving variance.
 """
 
 import importlib.util
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,12 @@ import pytest
 import tensorflow as tf
 from helpers import config
 
-from bnstudy.model.batch_norm import BatchNorm, KerasBatchNorm
+from bnstudy.model.batch_norm import AXES, BatchNorm, KerasBatchNorm
 from bnstudy.model.layers import Context
 
 STEPS, SHAPE, MOMENTUM, EPSILON = 100, (4, 3, 2, 5), 0.875, 0.015625
-M = SHAPE[0] * SHAPE[1] * SHAPE[2]  # values that share a statistic
+M = SHAPE[0] * SHAPE[1] * SHAPE[2]  # values that share a statistic of a channel
+AXIS = {"channel": [-1], "activation": [1, 2, 3]}  # as the post's function names them
 CASES = {"b": KerasBatchNorm, "c": BatchNorm}
 NAMES = ("y", "dx", "dgamma", "dbeta", "moving_mean", "moving_variance", "inference")
 # Of the largest deviation, relative to the largest value.
@@ -33,21 +36,22 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def inputs(dtype) -> dict[str, np.ndarray]:
+def inputs(dtype, statistics) -> dict[str, np.ndarray]:
     random = np.random.default_rng(2018)
     x, dy = random.standard_normal((2, STEPS, *SHAPE))
     x = x * (2 + np.sin(np.arange(STEPS)))[:, None, None, None, None] + np.arange(SHAPE[-1])
-    gamma, beta = random.standard_normal((2, SHAPE[-1]))
+    gamma, beta = random.standard_normal((2, *(SHAPE[axis] for axis in AXIS[statistics])))
     values = {"x": x, "dy": dy, "gamma": gamma + 2, "beta": beta}
     return {name: value.astype(dtype) for name, value in values.items()}
 
 
-@pytest.fixture(scope="module", params=["float64", "float32"])
+@pytest.fixture(scope="module", params=product(["float64", "float32"], AXIS), ids="-".join)
 def legacy(request, tmp_path_factory):
     """What the post's function computes, with what it was given."""
-    folder = tmp_path_factory.mktemp(request.param)
-    given = inputs(request.param)
-    np.savez(folder / "in.npz", momentum=MOMENTUM, epsilon=EPSILON, **given)
+    dtype, statistics = request.param
+    folder, given = tmp_path_factory.mktemp(dtype), inputs(dtype, statistics)
+    options = {"momentum": MOMENTUM, "epsilon": EPSILON, "axis": AXIS[statistics]}
+    np.savez(folder / "in.npz", **options, **given)
     script = Path(__file__).with_name("legacy_batch_norm.py")
     ended = subprocess.run(
         [sys.executable, script, folder / "in.npz", folder / "out.npz"],
@@ -56,7 +60,7 @@ def legacy(request, tmp_path_factory):
         text=True,
     )
     assert ended.returncode == 0, ended.stderr
-    return request.param, given, dict(np.load(folder / "out.npz"))
+    return dtype, statistics, given, dict(np.load(folder / "out.npz"))
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -65,12 +69,12 @@ def trained(request, legacy):
 
     The gradients are those of the case: automatic in b, by hand in c.
     """
-    dtype, given, theirs = legacy
+    dtype, statistics, given, theirs = legacy
     options = config(bn__momentum=MOMENTUM, bn__epsilon=EPSILON).bn
-    layer = CASES[request.param]("bn", SHAPE[1:], (0, 1, 2), options, tf.as_dtype(dtype))
+    layer = CASES[request.param]("bn", SHAPE[1:], AXES[statistics], options, tf.as_dtype(dtype))
     parameters = list(layer.parameters.values())
     for variable, name in zip(parameters, ("gamma", "beta"), strict=True):
-        variable.assign(given[name])
+        variable.assign(given[name].reshape(variable.shape))  # Keras's are flat per activation
     results: dict[str, list] = {name: [] for name in NAMES}
     for x, dy in zip(map(tf.constant, given["x"]), map(tf.constant, given["dy"]), strict=True):
         with tf.GradientTape() as tape:
@@ -84,7 +88,10 @@ def trained(request, legacy):
         infer, _ = layer.forward(x, Context(training=False))
         for name, value in zip(NAMES, (y, dx, dgamma, dbeta, *moving, infer), strict=True):
             results[name].append(value.numpy())
-    return dtype, given, theirs, {name: np.array(values) for name, values in results.items()}
+    ours = {name: np.array(values) for name, values in results.items()}
+    # Theirs keep axes of length 1, Keras's are flat.
+    ours = {name: values.reshape(theirs[name].shape) for name, values in ours.items()}
+    return dtype, statistics, given, theirs, ours
 
 
 def deviation(ours, theirs) -> float:
@@ -102,17 +109,19 @@ def with_bessels_correction(given) -> np.ndarray:
 
 
 def test_equals_the_function_of_the_post(trained):
-    dtype, _, theirs, ours = trained
-    fused = dtype == "float32"
+    dtype, statistics, _, theirs, ours = trained
+    fused = dtype == "float32" and statistics == "channel"
     assert bool(theirs["fused"]) is fused
     names = NAMES[:-2] if fused else NAMES  # Bessel's correction: the next test
     found = {name: deviation(ours[name], theirs[name]) for name in names}
-    print(dtype, found)  # pytest -s
+    print(dtype, statistics, found)  # pytest -s
     assert max(found.values()) < LIMITS[dtype], found
 
 
 def test_the_fused_kernel_averages_bessels_variance(trained):
-    dtype, given, theirs, ours = trained
+    dtype, statistics, given, theirs, ours = trained
+    if statistics == "activation":
+        pytest.skip("the fused kernel has statistics of channels only")
     bessel = with_bessels_correction(given)
     if dtype == "float64":
         assert deviation(theirs["moving_variance"], bessel) > 0.005  # unfused: biased, as ours

@@ -9,7 +9,7 @@ from bnstudy.gradient_check import mistakes, numpy_network
 from bnstudy.gradient_check.network import Certificate, Derivative, ForwardValue
 from bnstudy.gradient_check.numpy_network import parameter
 
-UNKNOWN = "no mistake that has a name here"
+UNKNOWN = "no known mistake matches"
 
 
 class Finding(NamedTuple):

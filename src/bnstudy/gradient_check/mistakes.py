@@ -161,33 +161,40 @@ def batch_norm_forward(case: BatchNormCase, training: bool) -> Iterator[tuple[st
 def convolution(x: np.ndarray, w: np.ndarray, dy: np.ndarray) -> Iterator[Mistake]:
     """Yield the mistakes of a convolution with stride 1 and SAME padding."""
     turned = w[::-1, ::-1].transpose(0, 1, 3, 2)
-    yield "dx", "the kernel is not turned by 180 degrees", convolve(dy, w.transpose(0, 1, 3, 2))
-    yield "dx", "the kernel is turned along its rows alone", convolve(dy, turned[:, ::-1])
-    yield "dx", "the kernel is turned along its columns alone", convolve(dy, turned[::-1])
+    even = (1 - w.shape[0] % 2, 1 - w.shape[1] % 2)  # SAME pads a side more, and backward the other
+    yield (
+        "dx",
+        "the kernel is not flipped (rotated by 180 degrees)",
+        convolve(dy, w.transpose(0, 1, 3, 2), even),
+    )
+    yield "dx", "the kernel is flipped along its rows only", convolve(dy, turned[:, ::-1], even)
+    yield "dx", "the kernel is flipped along its columns only", convolve(dy, turned[::-1], even)
     if w.shape[2] == w.shape[3]:
-        exchanged = convolve(dy, turned.transpose(0, 1, 3, 2))
-        yield "dx", "input and output channels are exchanged", exchanged
+        exchanged = convolve(dy, turned.transpose(0, 1, 3, 2), even)
+        yield "dx", "input and output channels are swapped", exchanged
     if w.shape[0] == w.shape[1]:
         yield (
             "dx",
-            "the kernel's rows and columns are exchanged",
-            convolve(dy, turned.swapaxes(0, 1)),
+            "the kernel's rows and columns are swapped",
+            convolve(dy, turned.swapaxes(0, 1), even),
         )
-    right = _kernel_gradient(x, w, dy)
-    yield "w", "it is turned by 180 degrees", right[::-1, ::-1]
-    yield "w", "its rows and columns are exchanged", right.swapaxes(0, 1)
+    right = kernel_gradient(x, w, dy)
+    yield "w", "it is rotated by 180 degrees", right[::-1, ::-1]
+    yield "w", "its rows and columns are swapped", right.swapaxes(0, 1)
     yield "w", "a mean over the images instead of the sum", right / len(x)
     if w.shape[2] == w.shape[3]:
-        yield "w", "input and output channels are exchanged", right.swapaxes(2, 3)
+        yield "w", "input and output channels are swapped", right.swapaxes(2, 3)
     for shift in [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b]:
         if min(w.shape[:2]) > 2:
-            yield "dx", "the padding is off by one", convolve(dy, turned, shift)
-            yield "w", "the padding is off by one", _kernel_gradient(x, w, dy, shift)
+            moved = (even[0] + shift[0], even[1] + shift[1])
+            yield "dx", "the padding is off by one", convolve(dy, turned, moved)
+            yield "w", "the padding is off by one", kernel_gradient(x, w, dy, shift)
 
 
-def _kernel_gradient(
+def kernel_gradient(
     x: np.ndarray, w: np.ndarray, dy: np.ndarray, shift: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
+    """Return dw of a convolution with stride 1 and SAME padding, or with padding that is off."""
     (rows, columns), flat = w.shape[:2], dy.reshape(-1, dy.shape[-1])
     seen = windows(x, rows, columns, shift)
     return np.stack([z.reshape(len(flat), -1).T @ flat for z in seen]).reshape(w.shape)

@@ -3,6 +3,7 @@
 TESTS = "tests/gradient_check/own_layer/"
 LAYER = TESTS + "test_check.py::"
 ORACLES = TESTS + "test_oracles.py::"
+LINEAR = TESTS + "test_linear.py::"
 NAMES = TESTS + "test_names.py::"
 REFUSALS = TESTS + "test_refusals.py::"
 FILES = TESTS + "test_file.py::"
@@ -53,7 +54,7 @@ MUTATIONS = [
     (
         "give a verdict where the right gradient is 0",
         "gradient_check/own_layer/row.py",
-        'return "the right gradient is 0, so that a wrong one shows little; give other inputs"',
+        'return "the right gradient is 0, so most mistakes would not show; give other inputs"',
         'return ""',
         LAYER + "test_a_gradient_that_is_zero_gets_no_verdict_unless_insisted",
     ),
@@ -191,5 +192,70 @@ MUTATIONS = [
         "sys.stdout if as_text else sys.stderr",
         "sys.stdout",
         TESTS + "test_file.py::test_what_a_file_prints_is_not_mixed_with_json",
+    ),
+    (
+        "give the linear part dy where an activation follows",
+        "gradient_check/own_layer/linear.py",
+        "    dz = dy * found.slope\n",
+        "    dz = dy\n",
+        LINEAR + "test_the_mistake_is_named",
+    ),
+    (
+        "look for a convolution in one layout only",
+        "gradient_check/own_layer/linear.py",
+        "for layout in LAYOUTS:",
+        "for layout in LAYOUTS[:1]:",
+        LINEAR + "test_a_convolution_is_found_with_its_layout_padding_and_stride",
+    ),
+    (
+        "spread the gradient of a strided convolution without gaps",
+        "gradient_check/own_layer/linear.py",
+        "full[:, a::stride, b::stride]",
+        "full[:, a:, b:]",
+        LINEAR + "test_the_mistake_is_named",
+    ),
+    (
+        "pad the backward pass of an even kernel like the forward pass",
+        "gradient_check/mistakes.py",
+        "even = (1 - w.shape[0] % 2, 1 - w.shape[1] % 2)",
+        "even = (0, 0)",
+        LINEAR + "test_the_mistake_is_named",
+    ),
+    (
+        "take y for the slope of the sigmoid",
+        "gradient_check/own_layer/activations.py",
+        "(sigmoid(z), y * (1 - y)),",
+        "(sigmoid(z), y),",
+        TESTS + "test_activations.py::test_the_slope_of_a_known_activation_is_found",
+    ),
+    (
+        "do not know costs with 1/2 in front",
+        "gradient_check/own_layer/costs.py",
+        "for half in (1.0, 0.5):",
+        "for half in (1.0,):",
+        TESTS + "test_costs.py::test_the_mistake_is_named",
+    ),
+    (
+        "call a wrong sign another argument's gradient",
+        "gradient_check/own_layer/candidates.py",
+        "[] if is_the_sign else",
+        "[] if False else",
+        TESTS
+        + "test_costs.py::test_a_gradient_of_the_second_argument_with_the_sign_of_the_first_is_not_"
+        "called_swapped",
+    ),
+    (
+        "do not say that zeros are expected",
+        "gradient_check/own_layer/names.py",
+        "if not right.any():",
+        "if False:",
+        TESTS + "test_candidates.py::test_the_mistake_is_named",
+    ),
+    (
+        "do not recognize fractions that are cut off",
+        "gradient_check/own_layer/row.py",
+        "np.trunc(right)",
+        "right",
+        TESTS + "test_candidates.py::test_the_mistake_is_named",
     ),
 ]

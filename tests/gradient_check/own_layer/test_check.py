@@ -133,7 +133,7 @@ def test_a_tensorflow_layer_without_a_cache_and_with_numpy_inputs():
 
 def test_a_uniform_dy_under_a_normalization_is_refused():
     pair, inputs = (layers.batch_norm_forward, layers.batch_norm_backward), layers.norm_inputs()
-    with pytest.raises(UserError, match=r"dy is uniform under a normalization over axes \[0\]"):
+    with pytest.raises(UserError, match=r"dy is uniform over the normalized axes \[0\]"):
         bnstudy.check_layer(*pair, inputs, dy=np.ones((6, 4)))
     insisted = bnstudy.check_layer(*pair, inputs, dy=np.ones((6, 4)), insist=True)
     assert insisted.passed
@@ -252,7 +252,7 @@ def test_an_error_in_backward_is_one_line_and_the_order_of_the_cache_is_tried():
         UserError, match=r"test_check.py, line \d+: backward raised ValueError"
     ) as raised:
         bnstudy.check_layer(layers.dense_forward, backward, layers.dense_inputs())
-    assert "order (1, 0) every gradient is right" in str(raised.value)
+    assert "order (1, 0), every gradient is right" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -179,7 +179,7 @@ def test_a_template_asks_for_every_gradient_and_passes_when_solved(name, write, 
         ("batch_norm", {"dgamma": "(dy * x_hat).mean(0)"}, "dgamma: add up all paths, or average"),
         ("batch_norm", {"dbeta": "dy.sum(0)[None]"}, "dbeta: its shape is [1, 4], not [4]"),
         ("conv2d", {"dx": "forward(dy, w.transpose(0, 1, 3, 2))[0]"}, "dx: which way round does"),
-        ("elu", {"dx": "dy"}, "dx: the layer's own slope is due; see (5)"),
+        ("elu", {"dx": "dy"}, "dx: the layer has a slope of its own; see (5)"),
         (
             "average_pool",
             {"dx": "np.repeat(np.repeat(dy, 2, 1), 2, 2)"},

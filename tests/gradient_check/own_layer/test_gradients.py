@@ -31,10 +31,10 @@ def test_a_bare_array_will_do_for_one():
 def test_a_wrong_number_is_told_with_what_is_due():
     layer = layer_of(lambda dy, cache: dy, np.ones(3), np.arange(3), np.ones(2))
     found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
-    assert found.problems == ["backward returns 1 gradient; 2 are due: dx, dw"]
+    assert found.problems == ["backward returns 1 gradient; expected 2: dx, dw"]
     layer = layer_of(lambda dy, x: (dy, dy), np.ones(3))
     found = layer_gradients.collect(layer, np.ones(3), np.ones(3), None)
-    assert found.problems == ["backward returns 2 gradients; 1 is due: dx"]
+    assert found.problems == ["backward returns 2 gradients; expected 1: dx"]
 
 
 @pytest.mark.parametrize("returned", [{"dw": "dw", "dx": "dx"}, {"x": "dx", "w": "dw", "s": 1}])
@@ -68,7 +68,7 @@ def test_a_gradient_of_integers_is_refused_because_nobody_checks_it():
         (np.ones((4, 3)), "its shape is [4, 3], not [3, 4]: transposed"),
         (2.0, "its shape is [], not [3, 4]"),
         (np.ones((5, 3, 4)), ": the sum is missing over the axes along which it was broadcast"),
-        (np.ones((5, 4)), ": a sum over axis 1, where axis 0 is due"),
+        (np.ones((5, 4)), ": summed over axis 1 instead of axis 0"),
         (np.ones((3, 4)), ""),
     ],
 )

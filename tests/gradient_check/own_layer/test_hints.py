@@ -17,7 +17,7 @@ def row(mistake, verdict=FAIL, gradient="dx", elements=24):
         ("the mean term is missing (the path through the mean)", "the earlier one; see (17b) in"),
         ("the x-hat term has the factor 1.2", "at its factors; see (17a)"),
         ("no known name", "x reaches y on three paths: directly, through the mean, through the"),
-        ("dcost is not multiplied with", "The chain rule has one more factor; see (16)"),
+        ("the factor dcost is missing", "The chain rule has one more factor; see (16)"),
         ("the sign (a factor of -1)", "the form is right, the sign is not; see (16) to (17)"),
     ],
 )
@@ -35,7 +35,7 @@ def test_a_shape_is_told_but_not_that_the_numbers_are_right():
 
 def test_right_gradients_stay_and_the_order_of_the_cache_is_not_given_away():
     right = row("", verdict=PASS)
-    problem = "backward unpacks the cache in another order: (1, 0) every gradient is right"
+    problem = "backward unpacks the cache in a different order: (1, 0) every gradient is right"
     rows, problems = layer_hints.instead([right], [problem, "backward changes dy"], True)
     assert rows == [right]
     assert problems[1] == "backward changes dy"

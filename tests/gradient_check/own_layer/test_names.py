@@ -190,34 +190,33 @@ STUDENTS = [
     (keepdims_in_the_parameters, BATCH_NORM, "dgamma: its shape is [1, 4], not [4]: only axes"),
     (keepdims_missing_inside, LAYER_NORM, "dx: each mean loses its axis"),
     (gradients_in_another_order, BATCH_NORM, "dgamma: this is dbeta: the order must be that"),
-    (cache_unpacked_in_another_order, BATCH_NORM, "backward unpacks the cache in another order"),
-    (two_of_three, BATCH_NORM, "backward returns 2 gradients; 3 are due: dx, dgamma, dbeta"),
+    (cache_unpacked_in_another_order, BATCH_NORM, "backward unpacks the cache in a different"),
+    (two_of_three, BATCH_NORM, "backward returns 2 gradients; expected 3: dx, dgamma, dbeta"),
     (inverted_mask, RELU, "dx: the mask is inverted"),
-    (mask_of_dy, RELU, "dx: the mask is applied to dy's sign, not to x's"),
+    (mask_of_dy, RELU, "dx: the mask is taken from the sign of dy, not of x"),
     (changes_dy, RELU, "backward changes dy in place"),
     (every_tie, TIES, "tied elements share one dy"),
     (weight_not_transposed, SQUARE, "dx: w is not transposed: dy w instead of dy w^T"),
-    (sum_over_the_wrong_axis, DENSE, "a sum over axis 1, where axis 0 is due"),
+    (sum_over_the_wrong_axis, DENSE, "summed over axis 1 instead of axis 0"),
     (transposed_product, DENSE, "dw: its shape is [3, 4], not [4, 3]: transposed"),
     (labels_not_subtracted, COST, "dlogits: the labels are not subtracted"),
     (not_divided, COST, "dlogits: not divided by N"),
     (
         layers.batch_norm_backward,
         (unbiased_forward, layers.norm_inputs()),
-        "dx: the x-hat term has the factor 0.833333 ((m - 1) / m: divided by m where m - 1 is due",
+        "dx: the x-hat term has the factor 0.833333 ((m - 1) / m: divided by m instead of m - 1",
     ),
     (
         path_through_the_mean_forgotten_and_a_sum,
         BATCH_NORM,
         "the mean term has the factor 0 (it is missing), not 1; the x-hat term has the factor 6 (m",
     ),
-    (diagonal_alone, (softmax_forward, layers.random(5, 7)), "dz: only the path to an element"),
+    (diagonal_alone, (softmax_forward, layers.random(5, 7)), "dz: only the diagonal of the"),
     (lambda dy, x: dy * (1 - x**2), (lambda x: np.tanh(x), layers.random(5, 7)), "x in place of y"),
-    (kernel_turned, CONV, "dw: turned by 180 degrees (axes 0 and 1)"),
     (
         means_over_the_other_axis,
         (layers.norm(1, 0)[0], layers.norm_inputs((4, 6), (6,))),
-        "dx: the means are over axis 0; forward normalizes over axis 1",
+        "dx: its means are taken over axis 0; forward takes them over axis 1",
     ),
     (sides_exchanged, (leaky_forward, layers.random(5, 7)), "the two sides are exchanged"),
     (
@@ -225,7 +224,7 @@ STUDENTS = [
         (indices_forward, (np.array([[0, 3], [3, 1]]), layers.random(5, 2))),
         "dw: an index that occurs twice counts once",
     ),
-    (y_missing_in_the_sum, (softmax_forward, layers.random(5, 7)), "dz: y is missing in the sum"),
+    (y_missing_in_the_sum, (softmax_forward, layers.random(5, 7)), "dz: a sum of dy alone"),
     (sum_over_the_examples, (softmax_forward, layers.random(5, 7)), "dz: the sum is over axis 0"),
     (
         lambda dy, cache: (dy * cache[0], dy * cache[1]),
@@ -236,7 +235,7 @@ STUDENTS = [
     (
         lambda dy, x: 2 * x,
         (lambda x: (np.sum(x**2), x), layers.random(5, 7)),
-        "dx: dy is not multiplied with",
+        "dx: the factor dy is missing",
     ),
     (
         lambda dy, x: dy.mean((0, 1)),
@@ -248,6 +247,7 @@ STUDENTS = [
         (lambda x: (np.tanh(x), np.tanh(x)), layers.random(5, 7)),
         "only, like the rounding of float32",
     ),
+    (kernel_turned, CONV, "dw: it is rotated by 180 degrees"),
 ]  # fmt: skip
 
 
@@ -273,8 +273,11 @@ def test_only_the_wrong_gradient_fails():
     ("factor", "says"),
     [
         (-1, "the sign (a factor of -1)"),
-        (3, "a constant factor of 3: the length of axis 1 of w: a sum where a mean is due?"),
-        (1 / 5, "a constant factor of 0.2: 1/5, the length of axis 0 of x: a mean where a sum"),
+        (3, "a constant factor of 3: the length of axis 1 of w: a sum instead of a mean?"),
+        (
+            1 / 5,
+            "a constant factor of 0.2: 1/5, the length of axis 0 of x: a mean instead of a sum",
+        ),
         (0.3, "a constant factor of 0.3"),
         (0, "it is 0 everywhere"),
     ],
@@ -298,7 +301,7 @@ def test_a_convolution_with_the_kernel_the_wrong_way_round_is_named():
 
     inputs = layers.random(2, 5, 4, 3), layers.random(3, 3, 3, 2), layers.random(2)
     text = str(bnstudy.check_layer(forward, backward, inputs))
-    assert "dx: the kernel is not turned by 180 degrees" in text
+    assert "dx: the kernel is not flipped (rotated by 180 degrees)" in text
     assert "dw: it is None" in text
 
 

@@ -1,16 +1,18 @@
 """Wrong gradients that are known by name, for a layer of somebody's own."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from bnstudy.gradient_check import mistakes
-from bnstudy.gradient_check.numpy_network import convolve
-from bnstudy.gradient_check.own_layer.call import Layer, to_numpy
+from bnstudy.gradient_check.own_layer import activations, costs, linear
+from bnstudy.gradient_check.own_layer.call import Layer, is_array, to_numpy
 from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 OTHER_ORDER = "the order must be that of forward's arguments"
+SAME = 1e-6  # relative distance at which two gradients are taken for the same
 
 
 class Case(NamedTuple):
@@ -38,19 +40,69 @@ class Case(NamedTuple):
 
 def candidates(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the names and the wrong gradients of mistakes that this layer could have."""
-    for other, gradient in case.others.items():
-        if gradient.shape == case.x.shape:
-            yield f"this is d{other}: {OTHER_ORDER}", gradient
+    yield from _others(case)
     yield from _normalization(case)
-    yield from _cross_entropy(case)
+    plain = [a for a in map(to_numpy, filter(is_array, case.layer.arguments)) if a is not case.x]
+    yield from costs.mistakes(case.x, plain, case.y, case.dy)
     if case.dy.size == 1:
-        yield "dy is not multiplied with", _filled(case) / case.dy.item()
+        yield "the factor dy is missing", _filled(case) / case.dy.item()
     yield from _elementwise(case)
-    yield from _product(case)
-    yield from _convolution(case)
+    arrays = [to_numpy(case.layer.arguments[i]) for i in case.layer.checked]
+    own = case.layer.checked.index(case.position)
+    for which, text, wrong in linear.mistakes(arrays, case.y, case.dy):
+        if which == own and wrong.size == case.x.size:
+            yield text, wrong.reshape(case.x.shape)
+    yield from _sums(case)
     yield from _lookup(case)
     if len(case.elements) == case.x.size:
         yield from _rearranged(case)
+
+
+def _others(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the gradients of the other arguments, and their sums."""
+    for other, gradient in case.others.items():
+        if gradient.shape == case.x.shape:
+            is_the_sign = mistakes.distance(case.at(-gradient), case.right) < SAME
+            yield from [] if is_the_sign else [(f"this is d{other}: {OTHER_ORDER}", gradient)]
+        for axis in range(gradient.ndim if gradient.ndim > 1 else 0):
+            if (total := gradient.sum(axis)).shape == case.x.shape:
+                yield f"this is d{other}, summed over its axis {axis}", total
+
+
+def _sums(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield sums of dy, for an argument that is broadcast."""
+    x, dy = case.x, case.dy
+    lead = tuple(range(dy.ndim - x.ndim))
+    if not lead or dy.shape[len(lead) :] != x.shape:
+        return
+    if case.norm is not None and case.layer.names[case.position] == case.norm.gamma_name:
+        dy = dy * case.norm.x_hat
+    alone = mistakes.distance(case.at(dy.sum(lead)), case.right) > SAME
+    if alone:
+        own = case.layer.names[case.position]
+        yield (
+            f"it is the sum of dy alone: the factor that {own} multiplies is missing",
+            dy.sum(lead),
+        )
+    for axes in combinations(range(dy.ndim), len(lead)):
+        if axes != lead and dy.sum(axes).shape == x.shape and not alone:
+            shown, due = (", ".join(map(str, a)) for a in (axes, lead))
+            yield f"summed over axis {shown} instead of axis {due}", dy.sum(axes)
+
+
+def _lookup(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the mistake of y = w[indices]."""
+    for indices in map(to_numpy, filter(is_array, case.layer.arguments)):
+        if indices.dtype.kind not in "iu" or case.y.shape != (*indices.shape, *case.x.shape[1:]):
+            continue
+        if indices.min(initial=0) < -len(case.x) or indices.max(initial=0) >= len(case.x):
+            continue
+        once = np.zeros(case.x.shape)
+        once[indices] = case.dy
+        yield (
+            "an index that occurs twice counts once: use np.add.at(dw, i, dy), not dw[i] += dy",
+            once,
+        )
 
 
 def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
@@ -66,18 +118,37 @@ def _normalization(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     for where, text, candidate in mistakes.batch_norm(given):
         if where == tensor and candidate.size == case.x.size:
             yield text, candidate.reshape(case.x.shape)
+    if tensor == "dx":
+        yield from _wrong_statistics(case, case.norm)
     if tensor == "dx" and len(axes) == 1:
         yield from _without_keepdims(case, case.norm)
-        yield from _other_axis(case, case.norm)
+    total = x.sum(axes, keepdims=True)
+    if own == beta_name and total.size == case.x.size:
+        yield "it is the sum of x, not of dy", total.reshape(case.x.shape)
 
 
-def _other_axis(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield dx with means over an axis along which nothing was normalized."""
-    x_hat, dx_hat = norm.x_hat, norm.gamma * case.dy
-    for axis in set(range(case.x.ndim)) - set(norm.axes):
-        a, b = (z.mean(axis, keepdims=True) for z in (dx_hat, dx_hat * x_hat))
-        text = f"the means are over axis {axis}; forward normalizes over axis {norm.axes[0]}"
-        yield text, norm.r * (dx_hat - a - x_hat * b)
+def _wrong_statistics(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield dx with sums over other axes than the forward pass has, and with x beside them."""
+    x, x_hat, r, d = norm.x, norm.x_hat, norm.r, norm.gamma * case.dy
+
+    def mean(z: np.ndarray, axes: tuple[int, ...] = norm.axes) -> np.ndarray:
+        return z.mean(axes, keepdims=True)
+
+    for axes in (a for n in range(x.ndim) for a in combinations(range(x.ndim), n + 1)):
+        if axes != norm.axes:
+            shown, due = (", ".join(map(str, a)) for a in (axes, norm.axes))
+            text = f"its means are taken over axis {shown}; forward takes them over axis {due}"
+            yield text, r * (d - mean(d, axes) - x_hat * mean(d * x_hat, axes))
+    a, centred, m = mean(d), norm.centred, norm.m
+    text = "in the x-hat term the sum is over all elements (its axis is missing)"
+    yield text, r * (d - a - centred * r**2 * (d * centred).sum() / m)
+    yield text, r * (d - a) - centred * (d * centred * r**3).sum() / m
+    text = "the x-hat term has x instead of x - mean"
+    yield text, r * (d - a - centred * r**2 * mean(d * x))
+    yield text, r * (d - a - x * r**2 * mean(d * centred))
+    yield text, r * (d - a - x * r**2 * mean(d * x))
+    d = norm.gamma * d
+    yield "gamma is applied twice", r * (d - mean(d) - x_hat * mean(d * x_hat))
 
 
 def _without_keepdims(case: Case, norm: Normalization) -> Iterator[tuple[str, np.ndarray]]:
@@ -93,114 +164,34 @@ def _without_keepdims(case: Case, norm: Normalization) -> Iterator[tuple[str, np
         yield f"each mean {text}", r * (dx_hat - lost_a - x_hat * lost_b)
 
 
-def _cross_entropy(case: Case) -> Iterator[tuple[str, np.ndarray]]:
-    z, arguments = case.x, map(np.asarray, map(_plain, case.layer.arguments))
-    labels = [a for a in arguments if a.dtype.kind in "iu" and a.shape == z.shape[:1]]
-    if z.ndim != 2 or not labels or case.y.size not in (1, len(z)):
-        return
-    one_hot = np.eye(z.shape[1])[np.clip(labels[0], 0, z.shape[1] - 1)]
-    e = np.exp(z - z.max(1, keepdims=True))
-    p = e / e.sum(1, keepdims=True)
-    upstream = case.dy.reshape(-1, 1)
-    for scale, text in ((1.0, " and not divided by N"), (1 / len(z), "")):
-        yield f"the labels are not subtracted: it is the softmax alone{text}", upstream * p * scale
-        yield f"the softmax is missing: logits minus labels{text}", upstream * (z - one_hot) * scale
-        yield f"the sign: labels minus softmax{text}", upstream * (one_hot - p) * scale
-        yield f"unnormalized: exp(logits) minus labels{text}", upstream * (e - one_hot) * scale
-        yield f"only the label's own entry is set{text}", upstream * (p - 1) * one_hot * scale
-    yield "dcost is not multiplied with", (p - one_hot) / len(z)
-    yield "dcost is not multiplied with, and not divided by N", p - one_hot
-    yield "not divided by N (a sum over the examples instead of the mean)", upstream * (p - one_hot)
-
-
 def _elementwise(case: Case) -> Iterator[tuple[str, np.ndarray]]:
+    if not case.right.all():
+        yield "only the mask: the factor dy is missing", 1.0 * (_filled(case) != 0)
     if case.dy.shape != case.x.shape:
         return
     dy, right = case.dy, _filled(case)
     yield "dy is passed on as it is: the layer's own slope is missing", dy
-    yield "dy is not multiplied with", right / np.where(dy, dy, 1)
-    yield "the mask is inverted (dy passes where it must not, and the other way round)", dy - right
-    yield "the slope is multiplied with twice", right**2 / np.where(dy, dy, 1)
     slope = right / np.where(dy, dy, 1)
+    yield "the factor dy is missing", slope
+    yield "the mask is inverted (dy passes where it must not, and the other way round)", dy - right
+    yield "the slope is applied twice", right * slope
     exchanged = dy * (slope.min() + slope.max() - slope)
     yield "the slopes of the two sides are exchanged", exchanged
     yield "y in place of the slope", dy * case.y
-    yield "the mask is applied to dy's sign, not to x's", dy * (dy > 0)
-    yield from _activation(case.x, dy, case.y)
-
-
-def _activation(x: np.ndarray, dy: np.ndarray, y: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield mistakes of tanh, the sigmoid and the softmax."""
-    e = np.exp(x - x.max(-1, keepdims=True))
-    if mistakes.distance(np.tanh(x), y) < 1e-12:
-        yield "x in place of y: the slope of tanh is 1 - y^2", dy * (1 - x**2)
-        yield "the square is missing: the slope of tanh is 1 - y^2", dy * (1 - y)
-    elif mistakes.distance(1 / (1 + np.exp(-x)), y) < 1e-12:
-        yield "x in place of y: the slope of the sigmoid is y (1 - y)", dy * x * (1 - x)
-        yield "the factor y is missing: the slope of the sigmoid is y (1 - y)", dy * (1 - y)
-        yield "the sigmoid is applied to y again", dy / (1 + np.exp(-y)) / (1 + np.exp(y))
-    elif mistakes.distance(e / e.sum(-1, keepdims=True), y) < 1e-12:
-        yield "the sum over the outputs is missing: dx = y (dy - sum(dy y))", dy * y
-        text = "dx = y (dy - sum(dy y)), over the last axis"
-        yield f"y is missing in the sum: {text}", y * (dy - dy.sum(-1, keepdims=True))
-        for axis in range(x.ndim - 1):
-            lost = (dy * y).sum(axis, keepdims=True)
-            yield f"the sum is over axis {axis}: {text}", y * (dy - lost)
-
-
-def _product(case: Case) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield mistakes of y = x w + b."""
-    arrays = [to_numpy(case.layer.arguments[i]) for i in case.layer.checked]
-    dy = case.dy
-    if len(arrays) < 2 or dy.ndim != 2 or arrays[0].ndim != 2 or arrays[1].ndim != 2:
-        return
-    x, w = arrays[:2]
-    if case.position == case.layer.checked[0] and w.shape[0] == w.shape[1] == dy.shape[1]:
-        yield "w is not transposed: dy w instead of dy w^T", dy @ w
-    elif case.position == case.layer.checked[1]:
-        if x.shape[1] == dy.shape[1] == len(w):
-            yield "transposed: dy^T x instead of x^T dy", dy.T @ x
-        if len(x) == x.shape[1] == len(dy):
-            yield "x is not transposed: x dy instead of x^T dy", x @ dy
-
-
-def _convolution(case: Case) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield mistakes of a convolution with stride 1 and as many pixels of y as of x."""
-    arrays = [to_numpy(case.layer.arguments[i]) for i in case.layer.checked]
-    if len(arrays) < 2 or arrays[0].ndim != 4 or arrays[1].ndim != 4:
-        return
-    x, w = arrays[:2]
-    if w.shape[2] != x.shape[3] or case.y.shape != (*x.shape[:3], w.shape[3]):
-        return
-    bias = case.y - convolve(x, w)
-    if np.ptp(bias, axis=(0, 1, 2)).max() > 1e-10 * np.abs(case.y).max():
-        return
-    tensor = "dx" if case.position == case.layer.checked[0] else "w"
-    for where, text, candidate in mistakes.convolution(x, w, case.dy):
-        if where == tensor and candidate.shape == case.x.shape:
-            yield text, candidate
-
-
-def _lookup(case: Case) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the mistake of y = x[i] where an index occurs more than once: an embedding."""
-    for i in map(_plain, case.layer.arguments):
-        if not isinstance(i, np.ndarray) or i.dtype.kind not in "iu":
-            continue
-        if case.y.shape == i.shape + case.x.shape[1:] and i.max(initial=0) < len(case.x):
-            last = np.zeros_like(case.x)
-            last[i] = case.dy
-            yield "an index that occurs twice counts once: += does not add up, np.add.at does", last
+    yield "y in place of dx: dy and the slope are both missing", case.y
+    yield "the mask is taken from the sign of dy, not of x", dy * (dy > 0)
+    yield from activations.mistakes(case.x, dy, case.y)
 
 
 def _rearranged(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     right = _filled(case)
     if right.ndim >= 2 and right.shape[-1] == right.shape[-2]:
-        yield "its last two axes are exchanged (transposed)", np.swapaxes(right, -1, -2)
+        yield "its last two axes are swapped (transposed)", np.swapaxes(right, -1, -2)
     if right.ndim == 4:
-        yield "turned by 180 degrees (axes 0 and 1)", right[::-1, ::-1]
-        yield "turned by 180 degrees (axes 2 and 3)", right[:, :, ::-1, ::-1]
+        yield "rotated by 180 degrees (axes 0 and 1)", right[::-1, ::-1]
+        yield "rotated by 180 degrees (axes 2 and 3)", right[:, :, ::-1, ::-1]
         if right.shape[0] == right.shape[1]:
-            yield "rows and columns are exchanged", right.swapaxes(0, 1)
+            yield "its rows and columns are swapped", right.swapaxes(0, 1)
     for axis in range(right.ndim):
         for shift in (1, -1):
             yield f"shifted by one along axis {axis}", np.roll(right, shift, axis)
@@ -215,9 +206,3 @@ def _filled(case: Case) -> np.ndarray:
     right = np.zeros(case.x.size)
     right[case.elements] = case.right
     return right.reshape(case.x.shape)
-
-
-def _plain(value: object) -> object:
-    return (
-        value.numpy() if hasattr(value, "numpy") else value if isinstance(value, np.ndarray) else 0
-    )

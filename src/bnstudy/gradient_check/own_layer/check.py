@@ -24,7 +24,7 @@ from bnstudy.gradient_check.own_layer.row import Given, make_row
 
 __all__ = ["LayerResult", "check_file", "check_layer", "template"]
 
-GO_ON = " (insist=True, on the command line --insist, goes on)"
+GO_ON = " (insist=True, or --insist on the command line, checks it anyway)"
 
 
 def check_layer(

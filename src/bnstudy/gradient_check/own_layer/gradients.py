@@ -39,7 +39,9 @@ def collect(layer: Layer, dy: np.ndarray, y: Any, cache: Any) -> Returned:
     if len(returned) == len(checked):
         return Returned(dict(zip(checked, returned, strict=True)), problems)
     count = f"{len(returned)} gradient{'s' * (len(returned) != 1)}"
-    return Returned({}, [*problems, f"backward returns {count}; {_due(len(checked))}: {expected}"])
+    return Returned(
+        {}, [*problems, f"backward returns {count}; expected {len(checked)}: {expected}"]
+    )
 
 
 def _copied(result: Any) -> Any:
@@ -93,7 +95,7 @@ def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
         return f"it is of type {kind}, not an array{way_out}"
     array = to_numpy(gradient)
     if array.dtype.kind not in "fiu":
-        return f"it is {array.dtype}; a gradient is made of real numbers"
+        return f"it is {array.dtype}; a gradient must be an array of real numbers"
     if array.shape == x.shape:
         return ""
     text = f"its shape is {list(array.shape)}, not {list(x.shape)}"
@@ -102,17 +104,34 @@ def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
     if array.shape == x.shape[::-1]:
         return f"{text}: transposed"
     if x.ndim < len(y_shape):
-        text += _wrong_sum(array.shape, x.shape, y_shape)
-    return text
+        return text + _wrong_sum(array.shape, x.shape, y_shape)
+    if not array.shape:
+        return f"{text}: a sum over all elements (an axis is missing)"
+    return text + _surplus(array.shape, x.shape)
+
+
+def _surplus(shape: tuple[int, ...], due: tuple[int, ...]) -> str:
+    """Say so where padding was not cut off, or arrays were broadcast against each other."""
+    if len(shape) != len(due):
+        return ""
+    more = [n - m for n, m in zip(shape, due, strict=True) if n != m]
+    if len(due) == 4 and len(more) == 2 and all(n > 0 and n % 2 == 0 for n in more):
+        return f": the padding is still there, {more[0] // 2} on each side"
+    if len(shape) == 2 and due in ((shape[0], 1), (1, shape[1])):
+        n = max(due)
+        return f": [{n}] was broadcast against {list(due)}"
+    return ""
 
 
 def _wrong_sum(shape: tuple[int, ...], due: tuple[int, ...], y: tuple[int, ...]) -> str:
+    if not shape:
+        return ": a sum over all elements (an axis is missing)"
     if shape == y:
         return ": the sum is missing over the axes along which it was broadcast"
     over = [axis for axis in range(len(y)) if shape == y[:axis] + y[axis + 1 :]]
     right = tuple(range(len(y) - len(due)))
     if over and y[len(right) :] == due:
-        return f": a sum over axis {over[0]}, where axis {', '.join(map(str, right))} is due"
+        return f": summed over axis {over[0]} instead of axis {', '.join(map(str, right))}"
     return ""
 
 
@@ -139,8 +158,8 @@ def cache_order(layer: Layer, dy: np.ndarray, y: Any, cache: Any, right: dict[in
             if gradients and all(_same(gradients[i], layer.arguments[i], *right[i]) for i in right):
                 shown = ", ".join(map(str, order))
                 return (
-                    "backward unpacks the cache in another order than forward packs it: with "
-                    f"forward's entries in the order ({shown}) every gradient is right"
+                    "backward unpacks the cache in a different order from the one forward packs: "
+                    f"with its entries in the order ({shown}), every gradient is right"
                 )
         except (UserError, ValueError, TypeError):
             continue

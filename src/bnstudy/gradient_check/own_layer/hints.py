@@ -46,16 +46,12 @@ TERMS = (
     ("mean instead of", "add up all paths, or average over them?", ""),
     ("constant factor", "the form is right, a constant is not", ""),
     ("the sign", "the form is right, the sign is not", ""),
-    ("turned by", "which way round does the kernel meet an output?", ""),
+    ("rotated by", "which way round does the kernel meet an output?", ""),
     ("transposed", "write the shapes beside the product", ""),
+    ("factor dcost", "what depends on the cost? The chain rule has one more factor", ""),
     ("labels are not", "where do the labels enter?", ""),
-    ("dy is passed on", "the layer's own slope is due", ""),
-    (
-        "dcost is not",
-        "how does the cost's user depend on it? The chain rule has one more factor",
-        "",
-    ),
-    ("dy is not", "how does the cost depend on y? The chain rule has one more factor", ""),
+    ("dy is passed on", "the layer has a slope of its own", ""),
+    ("factor dy", "how does the cost depend on y? The chain rule has one more factor", ""),
 )
 
 

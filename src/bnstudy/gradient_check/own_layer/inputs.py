@@ -45,8 +45,8 @@ def find_inputs(
         arguments = (arguments,)
     if not isinstance(arguments, tuple | list):
         raise UserError(
-            f"inputs is a value of type {type(arguments).__name__}; a tuple of forward's arguments "
-            f"is due, even for one: return {', '.join(required(forward))},"
+            f"inputs is a value of type {type(arguments).__name__}; it must be a tuple of "
+            f"forward's arguments, even for one: return {', '.join(required(forward))},"
         )
     return Layer(forward, backward, tuple(arguments), argument_names(forward, len(arguments)))
 

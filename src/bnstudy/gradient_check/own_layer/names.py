@@ -1,15 +1,16 @@
 """The name of a mistake in somebody's own backward pass, found by its wrong gradient."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bnstudy.gradient_check import mistakes
 from bnstudy.gradient_check.own_layer import oracles
-from bnstudy.gradient_check.own_layer.call import to_numpy
-from bnstudy.gradient_check.own_layer.candidates import Case, candidates
+from bnstudy.gradient_check.own_layer.call import numbers_of, to_numpy
+from bnstudy.gradient_check.own_layer.candidates import SAME, Case, candidates
+from bnstudy.gradient_check.own_layer.normalization import Normalization
 
-SAME = 1e-6  # relative distance at which a gradient is taken for a mistake's
-
-UNKNOWN = "a mistake without a name in the dictionary"
+UNKNOWN = "no known mistake matches"
 
 
 def name(case: Case) -> str:
@@ -20,15 +21,16 @@ def name(case: Case) -> str:
     if not wrong.any():
         return "it is 0 everywhere"
     limit = min(SAME, 0.01 * mistakes.distance(wrong, case.right))
-    found = [
-        (distance, text)
-        for text, candidate in candidates(case)
-        if (distance := mistakes.distance(case.at(candidate), wrong)) < limit
-    ]
+    with np.errstate(all="ignore"):  # what overflows is no mistake that fits
+        found = [
+            (distance, text)
+            for text, candidate in candidates(case)
+            if (distance := mistakes.distance(case.at(candidate), wrong)) < limit
+        ]
     if found:
         near = 10 * min(found)[0] + 1e-8  # of those that fit alike, the first is the simplest
         return next(text for distance, text in found if distance <= near)
-    for guess in (_rounding, _terms_of_norm, _factor, _elu, _own_path_alone, _where):
+    for guess in (_rounding, _terms_of_norm, _factor, _elu, _own_path_alone, _added, _where):
         if text := guess(case):
             return text
     return UNKNOWN
@@ -56,33 +58,56 @@ def _terms_of_norm(case: Case) -> str | None:
         "x-hat": -x_hat * (dx_hat * x_hat).sum(axes, keepdims=True) / (m - case.norm.less),
     }
     table = np.stack([t.ravel() for t in terms.values()], 1)
-    for power in (1, 0, 2, 3, -1):
-        wrong = (case.wrong / case.norm.r**power).ravel()
-        c = np.linalg.lstsq(table, wrong, rcond=None)[0]
-        if mistakes.distance(table @ c, wrong) > SAME:
+    for powers in _POWERS:
+        r = [np.broadcast_to(case.norm.r, x_hat.shape).ravel() ** power for power in powers]
+        scaled, wrong = table * np.stack(r, 1), case.wrong.ravel()
+        c = np.linalg.lstsq(scaled, wrong, rcond=None)[0]
+        if mistakes.distance(scaled @ c, wrong) > SAME:
             continue
         off = [
-            f"the {term} term has the factor {round(value, 9) + 0.0:.6g}{_meaning(value, m)}, not 1"
+            f"the {term} term has the factor {round(value, 9) + 0.0:.6g}"
+            f"{_meaning(value, case.norm)}, not 1"
             for term, value in zip(terms, c, strict=True)
             if abs(value - 1) > SAME
         ]
-        if power != 1:
-            off.insert(0, f"the division by the standard deviation has the power {power}, not 1")
-        return "; ".join(off) or None
+        return "; ".join([*_divisions(dict(zip(terms, powers, strict=True))), *off]) or None
     return None
 
 
-def _meaning(value: float, m: int) -> str:
+# Of 1 / sigma in the direct, the mean and the x-hat term: all alike, or one that is not 1.
+_POWERS = [(p, p, p) for p in (1, 0, 2, 3, -1)]
+_POWERS += [(1, 1, p) for p in (0, -1, 2, 3, 4)] + [(1, p, 1) for p in (0, -1, 2, 3)]
+_POWERS += [(1, 1, p + 1) for p in (4, 5)] + [(p, 1, 1) for p in (0, 2)]
+
+
+def _divisions(powers: dict[str, int]) -> list[str]:
+    """Say how often a term is divided by the standard deviation, where once is due."""
+    if len(set(powers.values())) == 1:
+        power = powers["direct"]
+        text = f"divided by the standard deviation to the power {power}, not 1"
+        return [text] if power != 1 else []
+    return [
+        f"the {term} term is divided by the standard deviation to the power {power}, not 1"
+        for term, power in powers.items()
+        if power != 1
+    ]
+
+
+def _meaning(value: float, norm: Normalization) -> str:
+    m = norm.m
     known = {
         0.0: "it is missing",
         -1.0: "its sign",
         m / (m - 1): "m / (m - 1): divided by m - 1 instead of m",
-        (m - 1) / m: "(m - 1) / m: divided by m where m - 1 is due",
-        float(m): "m: a sum where a mean is due",
+        (m - 1) / m: "(m - 1) / m: divided by m instead of m - 1",
+        float(m): "m: a sum instead of a mean",
         1 / m: "1 / m: divided by m twice",
         2.0: "2: counted twice",
         0.5: "1/2: a factor 2 forgotten",
     }
+    for axis, length in enumerate(norm.x.shape):
+        text = f"divided by {length}, the length of axis {axis}, instead of {m}"
+        known.setdefault(m / length, text)
     near = [text for number, text in known.items() if abs(value - number) < 1e-6]
     return f" ({near[0]})" if near else ""
 
@@ -107,15 +132,37 @@ def _factor(case: Case) -> str | None:
         for a, s in enumerate(shape)
     }
     lengths |= {f"the number of elements of {n}": int(np.prod(shape)) for n, shape in _shapes(case)}
-    meaning = ""
+    lengths |= {
+        f"axes {a} and {a + 1} of y": a0 * a1 for a, (a0, a1) in enumerate(pairwise(y.shape))
+    }
+    meaning = _number(factor, case)
     for text, length in lengths.items():
-        if length > 1 and abs(factor * length - 1) < 1e-6:
-            meaning = f": 1/{length}, {text}: a mean where a sum is due?"
-        elif length > 1 and abs(factor / length - 1) < 1e-6:
-            meaning = f": {text}: a sum where a mean is due?"
         if meaning:
             break
+        if length > 1 and abs(factor * length - 1) < 1e-6:
+            meaning = f": 1/{length}, {text}: a mean instead of a sum?"
+        elif length > 1 and abs(factor / length - 1) < 1e-6:
+            meaning = f": {text}: a sum instead of a mean?"
     return f"a constant factor of {factor:.6g}{meaning}"
+
+
+def _number(factor: float, case: Case) -> str:
+    """Recognize a number that forward was given, such as the rate of dropout."""
+    for c in (c for c in numbers_of(case.layer) if 0 < c < 1):
+        if abs(factor / c - 1) < SAME:
+            return ": a number that forward uses"
+        known = {
+            "1 / c": 1 / c,
+            "c^2": c**2,
+            "1 - c": 1 - c,
+            "1 / (1 - c)": 1 / (1 - c),
+            "c / (1 - c)": c / (1 - c),
+            "(1 - c) / c": (1 - c) / c,
+        }
+        for text, value in known.items():
+            if abs(factor / value - 1) < SAME:
+                return f": {text} with c = {c:g}, a number that forward uses"
+    return ""
 
 
 def _shapes(case: Case) -> list[tuple[str, tuple[int, ...]]]:
@@ -147,7 +194,23 @@ def _own_path_alone(case: Case) -> str | None:
         own[i] = (up.flat[i] - down.flat[i]) / (2 * step)
     if mistakes.distance(own.reshape(x.shape) * case.dy, case.wrong) > SAME:
         return None
-    return "only the path to an element's own output is there; it reaches the others, too"
+    return "only the diagonal of the Jacobian is there: each element also affects the other outputs"
+
+
+def _added(case: Case) -> str | None:
+    """Name a multiple of the argument or of dy that is there in addition, or is missing."""
+    rest = case.at(case.wrong) - case.right
+    arrays = {case.layer.names[case.position]: case.x, "dy": case.dy}
+    for text, array in arrays.items():
+        if array.shape != case.x.shape:
+            continue
+        factor = mistakes.constant_factor(rest, case.at(array))
+        if factor is not None and abs(factor + 1) < SAME and text == "dy":
+            return "the path around is missing: dy itself must be added (a skip connection)"
+        if factor is not None and factor:
+            what = "weight decay?" if text != "dy" else "a skip connection?"
+            return f"{factor:.6g} {text} is added ({what})"
+    return None
 
 
 def _where(case: Case) -> str | None:
@@ -171,7 +234,21 @@ def _where(case: Case) -> str | None:
         if length > 2 and _only_at_ends(case, bad, axis, length)
     ]
     more = f" ({ends[0]})" if ends else ""
+    more += _there(
+        wrong[bad], right[bad], case.at(case.dy)[bad] if case.dy.shape == case.x.shape else None
+    )
     return f"wrong at {bad.sum()} of {len(bad)} elements, {place}{more}; right at the others"
+
+
+def _there(wrong: np.ndarray, right: np.ndarray, dy: np.ndarray | None) -> str:
+    """Say what the wrong elements have in common."""
+    if not wrong.any():
+        return " (it is 0 there)"
+    if not right.any():
+        return " (it should be 0 there)"
+    if dy is not None and mistakes.distance(wrong * dy, right) < SAME:
+        return " (the factor dy is missing there)"
+    return ""
 
 
 def _only_at_ends(case: Case, bad: np.ndarray, axis: int, length: int) -> bool:

@@ -65,8 +65,8 @@ def changed_arguments(layer: Layer) -> Iterator[str]:
             old, new, equal_nan=old.dtype.kind == "f"
         ):
             yield (
-                f"forward changes its argument {name}, so the next layer and the backward pass see "
-                f"another one; start with {name} = {name}.copy()"
+                f"forward changes its argument {name} in place, so everything after it sees the "
+                f"changed array; start with {name} = {name}.copy()"
             )
 
 
@@ -74,8 +74,8 @@ def not_deterministic(layer: Layer, y: np.ndarray) -> Iterator[str]:
     """Yield a reason where two calls of forward differ."""
     if not np.array_equal(y, layer.output()):
         yield (
-            "two calls of forward differ (dropout?), so differences of its outputs are noise; fix "
-            "its random numbers or give the mask as an argument"
+            "two calls of forward give different outputs (dropout?), so their differences are "
+            "noise; fix the random seed or make the mask an argument"
         )
 
 
@@ -102,12 +102,12 @@ def degenerate(norm: Normalization | None, dy: np.ndarray) -> Iterator[str]:
     if norm.m <= 2:
         yield (
             f"forward normalizes over {norm.m} value{'s' * (norm.m > 1)} (axes {list(norm.axes)} "
-            "of x), which gives +-1 whatever x is: dx is 0 but for rounding; give 4 or more"
+            "of x), which gives +-1 whatever x is, so dx is 0 up to rounding; use 4 or more"
         )
     upstream = norm.gamma * dy * np.ones(norm.x.shape)
     spread = np.ptp(upstream, axis=norm.axes).max()
     if spread <= 1e-12 * np.abs(upstream).max():
         yield (
-            f"dy is uniform under a normalization over axes {list(norm.axes)}: dx is 0 whatever "
-            "the code; give a random dy"
+            f"dy is uniform over the normalized axes {list(norm.axes)}, so the right dx is 0 and "
+            "most mistakes would not show; give a random dy"
         )

@@ -46,7 +46,8 @@ def make_row(given: Given, position: int, gradient: Any) -> Row:
     )
     rest = x.size - len(opinion.elements)
     if _is_wrong(given, position, values, elements, right, difference, exact is not None):
-        verdict, text = FAIL, _name(given, position, values, elements, right)
+        cut_off = _if_cut_off(to_numpy(gradient), elements, right)
+        verdict, text = FAIL, cut_off or _name(given, position, values, elements, right)
     elif (
         rest
         and np.abs(values).max() > _zero(given, position)
@@ -118,7 +119,7 @@ def _says_nothing(given: Given, position: int, right: np.ndarray) -> str:
             "no derivative; give inputs without ties and zeros"
         )
     if np.abs(right).max(initial=0) <= _zero(given, position):
-        return "the right gradient is 0, so that a wrong one shows little; give other inputs"
+        return "the right gradient is 0, so most mistakes would not show; give other inputs"
     return ""
 
 
@@ -135,6 +136,15 @@ def _name(
     return names.name(
         Case(given.layer, position, given.norm, given.dy, given.y, values, elements, right, others)
     )
+
+
+def _if_cut_off(gradient: np.ndarray, elements: np.ndarray, right: np.ndarray) -> str:
+    """Say so where the gradient is right but for its fractions."""
+    if gradient.dtype.kind not in "iu" or not gradient.any():
+        return ""
+    if not np.array_equal(gradient.reshape(-1)[elements], np.trunc(right)):
+        return ""
+    return f"it is {gradient.dtype}, so its fractions are cut off; write into an array of float64"
 
 
 def _still_right(gradient: Any, x: np.ndarray, opinion: oracles.Opinion, problem: str) -> str:
@@ -171,6 +181,6 @@ def _shared_at_kinks(given: Given, position: int, values: np.ndarray) -> str:
     if abs(own - right) <= 1e-3 * max(abs(right), abs(own)):
         return ""
     return (
-        f"at the {opinion.kinks.sum()} ties its sum is {own:.4g}, and {right:.4g} is due: tied "
-        "elements share one dy, they do not each get the whole of it"
+        f"at the {opinion.kinks.sum()} ties it adds up to {own:.4g}, not {right:.4g}: tied "
+        "elements share one dy; they must not each receive all of it"
     )
