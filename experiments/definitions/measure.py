@@ -87,8 +87,8 @@ def momentum_differences() -> dict[str, str]:
     keras = steps(sgd, gradients, rates, momentum=0.9)[:, 0]
     torch = pytorch_momentum(gradients, rates, 0.9)[:, 0]
     return {
-        "Momentum, Keras's": f"next step {keras[-1] / keras[-2]:.2f} of the step before",
-        "Momentum, PyTorch's": f"next step {torch[-1] / torch[-2]:.2f} of the step before",
+        "Momentum, Keras's": f"next step {keras[-1] / keras[-2]:.2f} times the one before",
+        "Momentum, PyTorch's": f"next step {torch[-1] / torch[-2]:.2f} times the one before",
     }
 
 

@@ -87,7 +87,7 @@ def test_moving_statistics_in_training(monkeypatch):
     monkeypatch.setattr(batch_norm, "backward", backward)
     monkeypatch.setattr(network.opinions, "compiled", lambda setting: {})
     found = findings()
-    assert {row.mistake for row in found} == {"moving statistics in training, taken for constants"}
+    assert {row.mistake for row in found} == {"moving statistics in training, treated as constants"}
 
 
 def test_the_backward_pass_of_training_in_inference(monkeypatch):

@@ -99,11 +99,11 @@ def deviation(ours, theirs) -> float:
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
-def with_bessels_correction(given) -> np.ndarray:
+def with_bessels_correction(given, axes) -> np.ndarray:
     """Average the unbiased variance of each batch, in float64."""
-    moving, values = np.ones(SHAPE[-1]), []
+    moving, values = np.array(1.0), []
     for x in given["x"].astype(np.float64):
-        moving = MOMENTUM * moving + (1 - MOMENTUM) * x.var(axis=(0, 1, 2), ddof=1)
+        moving = MOMENTUM * moving + (1 - MOMENTUM) * x.var(axis=axes, ddof=1)
         values.append(moving)
     return np.array(values)
 
@@ -120,13 +120,11 @@ def test_equals_the_function_of_the_post(trained):
 
 def test_the_fused_kernel_averages_bessels_variance(trained):
     dtype, statistics, given, theirs, ours = trained
-    if statistics == "activation":
-        pytest.skip("the fused kernel has statistics of channels only")
-    bessel = with_bessels_correction(given)
-    if dtype == "float64":
-        assert deviation(theirs["moving_variance"], bessel) > 0.005  # unfused: biased, as ours
-        return
+    bessel = with_bessels_correction(given, AXES[statistics])
     variance, inference = theirs["moving_variance"], theirs["inference"]
+    if not theirs["fused"]:  # biased, as ours
+        assert deviation(variance.reshape(bessel.shape), bessel) > 0.005
+        return
     moving_mean = theirs["moving_mean"][:, None, None, None]
     x_hat = (given["x"] - moving_mean) / np.sqrt(bessel + EPSILON)[:, None, None, None]
     found = {

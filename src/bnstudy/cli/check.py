@@ -9,10 +9,11 @@ from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 DESCRIPTION = """\
-Compare every gradient of the configured network by hand, by automatic differentiation, and by the
-complex step of an independent network in NumPy. Say where the first error is, and which mistake.
-Exits with 1 if a gradient is wrong. The images are small and random, and the network has a quarter
-of its width unless --set model.width says otherwise: the mathematics is the same.
+Compute every gradient of the configured network by hand, by automatic differentiation, and by the
+complex step of an independent network in NumPy, and compare them. Say where the first error is and
+what the mistake is. The exit code is 1 if a gradient is wrong. The images are small and random, and
+the network has a quarter of its width unless --set model.width says otherwise; the mathematics is
+the same.
 
 With FILE.py, check your own layer instead: a file with forward(x, ...) -> (y, cache) and
 backward(dy, cache) -> gradients, in NumPy or TensorFlow. --template prints one to fill in."""
@@ -43,11 +44,17 @@ def add_parser(commands: Commands) -> None:
     add("--case", metavar="CASE", help="a, b or c [c]")
     add_preset_and_set(parser)
     add("--config", metavar="FILE", type=path, help="YAML with the keys that you change")
-    add("--seed", metavar="N", type=at_least(0), default=0, help="of the random numbers [0]")
-    add("--directions", metavar="K", type=at_least(1), default=2, help="compared along K [2]")
-    add("--inference", action="store_true", help="batch norm with its moving statistics")
-    add("--template", metavar="LAYER", help="print a file whose backward pass is yours to write")
-    add("--insist", action="store_true", help="check FILE.py even where a check says little")
+    add("--seed", metavar="N", type=at_least(0), default=0, help="seed of the random numbers [0]")
+    add(
+        "--directions",
+        metavar="K",
+        type=at_least(1),
+        default=2,
+        help="number of random directions [2]",
+    )
+    add("--inference", action="store_true", help="let batch norm use its moving statistics")
+    add("--template", metavar="LAYER", help="print a file with an empty backward to fill in")
+    add("--insist", action="store_true", help="check FILE.py even if the check can say little")
     add("--json", action="store_true", help="print JSON instead of tables")
 
 

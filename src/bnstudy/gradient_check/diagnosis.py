@@ -40,13 +40,13 @@ def diagnose(certificate: Certificate) -> list[Finding]:
         if not row.local.passed:
             findings.append(_name_derivative(certificate, row, row.layer in layers))
         elif row.alone == "compiled step":
-            mistake = "the compiled step differs from the same gradient, step by step"
+            mistake = "the compiled step differs from the same computation run eagerly"
             findings.append(Finding(row.layer, row.tensor, row.alone, mistake))
     return findings
 
 
 def joined(findings: Iterable[Finding]) -> list[tuple[str, Finding]]:
-    """Join what is the same in several layers of a kind: ("elu9 ... elu1", the first of them)."""
+    """Join equal findings in several layers of a kind: ("elu9 ... elu1", the first of them)."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
         kind = finding.layer.rstrip("0123456789")
@@ -79,7 +79,7 @@ def _name_derivative(certificate: Certificate, row: Derivative, wrong_forward: b
     if wrong_forward:
         mistake = "its forward values are wrong: see above"
     elif alone == "complex step":
-        mistake = "the derivative that TensorFlow and we agree on is not that of the forward values"
+        mistake = "by hand and automatic agree, but not with the derivative of the forward values"
     else:
         opinions = [evidence.by_hand[key], evidence.automatic[key]]
         wrong, right = reversed(opinions) if alone == "automatic" else opinions

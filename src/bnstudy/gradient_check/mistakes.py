@@ -1,7 +1,7 @@
 """The mistakes that people make in a backward pass, by name.
 
-A mistake is the wrong gradient that it leads to, computed from what the layer was given. A wrong
-gradient has that mistake if it equals the mistake's, to a small part of its own error.
+Each mistake is represented by the wrong gradient that it produces, computed from what the layer was
+given. A wrong gradient is given that name if it equals this one, up to a small part of its error.
 """
 
 from collections.abc import Iterator
@@ -70,10 +70,10 @@ def batch_norm(case: BatchNormCase) -> Iterator[Mistake]:
     total = dx_hat - a - b
     yield "dx", "the mean term is missing (the path through the mean)", r * (dx_hat - b)
     yield "dx", "the x-hat term is missing (the path through the variance)", r * (dx_hat - a)
-    yield "dx", "the statistics are taken for constants (both paths are missing)", r * dx_hat
-    yield "dx", "multiplied by the standard deviation, not divided", total / r
+    yield "dx", "the statistics are treated as constants (both paths are missing)", r * dx_hat
+    yield "dx", "multiplied by the standard deviation, not divided by it", total / r
     yield "dx", "the division by the standard deviation is missing", total
-    yield "dx", "divided by the variance, not by its root", r * r * total
+    yield "dx", "divided by the variance, not by its square root", r * r * total
     yield "dx", "sums instead of means: the division by m is missing", r * (dx_hat - m * (a + b))
     yield "dx", "the mean term is a sum: the division by m is missing", r * (dx_hat - m * a - b)
     yield "dx", "the x-hat term is a sum: the division by m is missing", r * (dx_hat - a - m * b)
@@ -95,7 +95,7 @@ def batch_norm(case: BatchNormCase) -> Iterator[Mistake]:
     yield "dx", "the sign of the x-hat term", r * (dx_hat - a + b)
     r_moving = 1 / np.sqrt(case.moving_variance + epsilon)
     x_hat_moving = (x - case.moving_mean) * r_moving
-    yield "dx", "moving statistics in training, taken for constants", r_moving * dx_hat
+    yield "dx", "moving statistics in training, treated as constants", r_moving * dx_hat
     b_moving = x_hat_moving * case.total(dx_hat * x_hat_moving) / m
     yield "dx", "moving statistics in training", r_moving * (dx_hat - a - b_moving)
     yield from _scale_and_offset(case, x_hat, r)
@@ -109,7 +109,7 @@ def batch_norm_inference(case: BatchNormCase) -> Iterator[Mistake]:
     x_hat, dx_hat = (x - case.moving_mean) * r, case.gamma * dy
     a, b = case.total(dx_hat) / m, x_hat * case.total(dx_hat * x_hat) / m
     yield "dx", "the backward pass of training: statistics are constants here", r * (dx_hat - a - b)
-    yield "dx", "multiplied by the standard deviation, not divided", dx_hat / r
+    yield "dx", "multiplied by the standard deviation, not divided by it", dx_hat / r
     yield "dx", "the division by the standard deviation is missing", dx_hat
     yield "dx", "gamma is forgotten", r * dy
     yield "dx", "epsilon is outside the root", dx_hat / (np.sqrt(case.moving_variance) + epsilon)
@@ -151,7 +151,7 @@ def batch_norm_forward(case: BatchNormCase, training: bool) -> Iterator[tuple[st
     yield "epsilon is forgotten", y(used[0], np.sqrt(used[1]))
     yield "gamma is forgotten", y(used[0], root, gamma=1)
     yield "beta is forgotten", y(used[0], root, beta=0)
-    yield "divided by the variance, not by its root", y(used[0], used[1] + epsilon)
+    yield "divided by the variance, not by its square root", y(used[0], used[1] + epsilon)
     bessel = case.m / max(case.m - 1, 1)
     yield "the variance is divided by m - 1, not m", y(used[0], np.sqrt(used[1] * bessel + epsilon))
     wrong = "moving statistics in training" if training else "the batch's statistics in inference"

@@ -1,4 +1,4 @@
-"""How much the precisions that train round the gradients, layer by layer.
+"""The rounding errors of the gradients in the precisions used for training, layer by layer.
 
 An error is a norm, over that of the float64 gradient, in units of the precision's rounding: half
 the distance from 1 to the next number.

@@ -37,7 +37,7 @@ def lines(
     for start in range(0, len(cells), PER_LINE):
         yield "   ".join(cells[start : start + PER_LINE])
     yield ""
-    yield "derivatives of the cost along a random direction, over the norm of the gradient"
+    yield "derivatives of the cost along a random direction, divided by the norm of the gradient"
     yield (
         f"{'layer':<7}{'tensor':<7}" + "".join(f"{name:>13}" for name in OPINIONS) + "  difference"
     )
@@ -60,13 +60,13 @@ def _verdict(row: Derivative) -> str:
         return "pass"
     if row.local.passed and row.alone != "compiled step":
         return "FAIL (passes it on)"
-    return f"FAIL, {row.alone} alone" if row.alone else "FAIL, none is alone"
+    return f"FAIL, {row.alone} alone" if row.alone else "FAIL, no two agree"
 
 
 def rounding_lines(rows: list[Rounding]) -> Iterator[str]:
     """Write the second table: how much the precisions that train round."""
     units = " and ".join(f"2^{math.log2(unit):.0f} ({name})" for name, unit in UNITS.items())
-    yield f"rounding of the gradients, against float64, in units of {units}:"
+    yield f"rounding errors of the gradients, against float64, in units of {units}:"
     yield "of each layer alone, and of its parameters in a whole compiled step"
     head = f"{'layer':<7}" + "".join(f"{name:>10}{'step':>7}" for name in UNITS)
     yield f"{head}     {head}"
@@ -74,7 +74,7 @@ def rounding_lines(rows: list[Rounding]) -> Iterator[str]:
     for start in range(0, len(cells), 2):
         yield "     ".join(cells[start : start + 2]).rstrip()
     limits = ", ".join(f"{limit:g} in {name}" for name, limit in LIMITS.items())
-    yield f"usual: a layer alone below {limits}; above, it is marked with *; nothing fails"
+    yield f"a layer alone is usually below {limits}; one above is marked with *, but nothing fails"
 
 
 def _rounding_cell(row: Rounding) -> str:

@@ -205,7 +205,7 @@ MUTATIONS = [
         "gradient_check/own_layer/linear.py",
         "for layout in LAYOUTS:",
         "for layout in LAYOUTS[:1]:",
-        LINEAR + "test_a_convolution_is_found_with_its_layout_padding_and_stride",
+        LINEAR + "test_the_mistake_is_named",
     ),
     (
         "spread the gradient of a strided convolution without gaps",

@@ -240,7 +240,7 @@ def test_a_backward_that_changes_its_cache_is_told():
         return dx, x.T @ dy, dy.sum(0)
 
     text = str(bnstudy.check_layer(layers.dense_forward, backward, layers.dense_inputs()))
-    assert "backward gives other gradients when called again" in text
+    assert "backward gives different gradients when called again" in text
 
 
 def test_an_error_in_backward_is_one_line_and_the_order_of_the_cache_is_tried():

@@ -125,6 +125,13 @@ def stride_forgotten(dy, cache):
     return dx, dw
 
 
+def strided_not_flipped(dy, cache):
+    x, w = cache
+    spread = np.zeros((len(x), x.shape[1] - 2, x.shape[2] - 2, w.shape[3]))
+    spread[:, ::2, ::2] = dy
+    return valid_not_flipped(spread, cache)
+
+
 def only_the_last_example(dy, cache):
     x, w, positive = cache
     dz = dy * positive
@@ -167,6 +174,7 @@ WRONG = [
     (VALID, last_offset_wins, ["dx: windows overwrite each other"]),
     (VALID, last_position_alone, ["dw: only the last position counts"]),
     (VALID, reshaped_without_transpose, ["dw: dy is reshaped to a matrix without being"]),
+    (STRIDED, strided_not_flipped, [FLIP]),
     (STRIDED, stride_forgotten, [f"d{name}: the stride of 2 is forgotten" for name in "xw"]),
 ]
 

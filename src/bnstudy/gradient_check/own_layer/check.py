@@ -47,9 +47,9 @@ def check_layer(
             returns them. Without it, shapes are tried for an x alone.
         dy: upstream gradient; random unless given.
         seed: of the inputs, dy, the directions and the elements that are compared.
-        insist: go on where a check says little: float32, a uniform dy, two images a batch.
-        hints_only: name the term to think about and its equation, not the mistake; the name of a
-            template for hints about that layer.
+        insist: check even where that says little: float32, a uniform dy, two images per batch.
+        hints_only: instead of the mistake, name the term to think about and its equation; the name
+            of a template gives hints about that layer.
 
     Returns:
         The result; print it, or look at `passed` and `rows`.
@@ -176,7 +176,9 @@ def _second_call(
     again = gradients.collect(layer, dy, y, cache).gradients
     for i, gradient in first.items():
         if not np.array_equal(gradient, to_numpy(again[i]), equal_nan=True):
-            return ["backward gives other gradients when called again: it changes its cache or y"]
+            return [
+                "backward gives different gradients when called again: it changes its cache or y"
+            ]
     return []
 
 

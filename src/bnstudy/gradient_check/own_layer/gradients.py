@@ -1,4 +1,4 @@
-"""Is what backward returns a list of gradients: how many, of which shapes, in which order?"""
+"""Does backward return the right number of gradients, of the right shapes, in the right order?"""
 
 from itertools import permutations
 from typing import Any, NamedTuple
@@ -25,8 +25,8 @@ def collect(layer: Layer, dy: np.ndarray, y: Any, cache: Any) -> Returned:
     problems = []
     if isinstance(upstream, np.ndarray) and not np.array_equal(upstream, dy):
         problems.append(
-            "backward changes dy in place, which breaks whoever else uses it (a skip connection); "
-            "start with dy = dy.copy()"
+            "backward changes dy in place, which breaks anything else that uses it (a skip "
+            "connection); start with dy = dy.copy()"
         )
     checked, names = layer.checked, layer.names
     expected = ", ".join(f"d{names[i]}" for i in checked)

@@ -1,4 +1,4 @@
-"""Set-ups in which a check says nothing, or something false; each with its reason."""
+"""Set-ups in which a check says nothing, or something false, each with the reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 
 def impossible(layer: Layer, y: Any) -> None:
-    """Refuse what no insisting helps with.
+    """Refuse what cannot be checked even with `insist`.
 
     Raises:
         UserError: no argument of real numbers, an output that is not real, or values not finite.
@@ -86,7 +86,7 @@ def low_precision(layer: Layer, y: np.ndarray) -> Iterator[str]:
         if dtype != np.float64:
             name = layer.names[position]
             cast = _cast(name, layer.arguments[position])
-            yield f"{name} is {dtype}: its rounding hides errors of 1 %; give {cast}"
+            yield f"{name} is {dtype}: its rounding hides errors of 1 %; use {cast}"
             return
     if y.dtype != np.float64:
         yield (
