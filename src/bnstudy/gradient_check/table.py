@@ -74,7 +74,7 @@ def rounding_lines(rows: list[Rounding]) -> Iterator[str]:
     for start in range(0, len(cells), 2):
         yield "     ".join(cells[start : start + 2]).rstrip()
     limits = ", ".join(f"{limit:g} in {name}" for name, limit in LIMITS.items())
-    yield f"a layer alone is usually below {limits}; one above is marked with *, but nothing fails"
+    yield f"a layer alone is usually below {limits}; one above has a *, but nothing fails"
 
 
 def _rounding_cell(row: Rounding) -> str:
