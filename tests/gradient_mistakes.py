@@ -171,13 +171,13 @@ MISTAKES = {
         convolution_dx(lambda w: w),
         "conv",
         "dx",
-        "the kernel is not turned",
+        "the kernel is not flipped",
     ),
     "kernel's rows and columns": (
         convolution_dx(lambda w: tf.transpose(turned(w), [1, 0, 2, 3])),
         "conv",
         "dx",
-        "its rows and columns are swapped",
+        "rows and columns are swapped",
     ),
     "channels exchanged": (
         change(
