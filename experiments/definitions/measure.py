@@ -66,7 +66,7 @@ def amsgrad_differences() -> dict[str, str]:
         "AMSGrad, the paper's": f"first step {paper[0]:.2f} times the learning rate, "
         f"longest {paper.max():.1f}",
         "AMSGrad, Keras's": f"hundredth step {keras / optax:.1f} times optax's",
-        "AMSGrad, optax's": f"v_max {(keras / optax) ** 2:.0f} times Keras's",
+        "AMSGrad, optax's": f"v_max {(keras / optax) ** 2:.0f} times Keras's v_max / c_2",
         "AMSGrad, the author's": f"hundredth step {posted / own:.0f} times the paper's",
     }
 

@@ -11,6 +11,49 @@ TESTS = "tests/gradient_check/test_"
 
 MUTATIONS = [
     (
+        "overlook moving statistics",
+        NETWORK,
+        "(*self.forward, *self.statistics, *self.derivatives)",
+        "(*self.forward, *self.derivatives)",
+        TESTS + "network.py::test_moving_statistics_that_stand_still_fail",
+    ),
+    (
+        "compile for a known number of images",
+        OPINIONS,
+        "tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.float64)",
+        "tf.TensorSpec([IMAGES, HEIGHT, WIDTH, 3], tf.float64)",
+        TESTS + "network.py::test_a_mistake_where_the_number_of_images_is_unknown_is_noticed",
+    ),
+    (
+        "scale by a gradient that is no number",
+        NETWORK,
+        "if norm and np.isfinite(norm)",
+        "if norm",
+        TESTS + "network.py::test_an_automatic_gradient_that_is_no_number_is_alone_and_located",
+    ),
+    (
+        "blame the layers that were given no numbers",
+        NETWORK,
+        "if not np.isfinite(dy).all():",
+        "if False:",
+        TESTS + "network.py::test_an_automatic_gradient_that_is_no_number_is_alone_and_located",
+    ),
+    (
+        "guess who is alone where nothing shows along the directions",
+        NETWORK,
+        " or second < 0.5 * TOLERANCE",
+        "",
+        TESTS
+        + "network.py::test_nobody_is_alone_where_the_error_does_not_show_along_the_directions",
+    ),
+    (
+        "pass what only float32 gets wrong",
+        TABLE,
+        "certificate.passed and not any(row.wrong for row in rounding)",
+        "certificate.passed",
+        TESTS + "table.py::test_what_only_float32_gets_wrong_fails",
+    ),
+    (
         "compare the gradient by hand with itself",
         NETWORK,
         "_comparison(evidence.by_hand[key], automatic[key], local, lines)",
@@ -76,7 +119,7 @@ MUTATIONS = [
     (
         "correct no moving average",
         NUMPY,
-        "if network.debias:",
+        "if network.initial is not None:",
         "if not network:",
         TESTS + "numpy_network.py::test_moving_statistics_are_corrected_for_their_initial_values",
     ),

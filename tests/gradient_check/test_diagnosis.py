@@ -165,3 +165,50 @@ def test_what_is_the_same_in_several_layers_is_joined():
         ("elu1", "b"),
     ]
     assert diagnosis.joined([]) == []
+
+
+@pytest.mark.parametrize(
+    ("update", "mistake"),
+    [
+        (lambda moving, batch, momentum: moving, "it is not updated"),
+        (
+            lambda moving, batch, momentum: (1 - momentum) * moving + momentum * batch,
+            "momentum and 1 - momentum are exchanged",
+        ),
+        (lambda moving, batch, momentum: 0.5 * (moving + batch), UNKNOWN),
+    ],
+)
+def test_what_moves_moving_statistics_wrongly(update, mistake, monkeypatch):
+    monkeypatch.setattr(batch_norm, "update_moving", update)
+    assert [tuple(row) for row in findings()] == [
+        (layer, name, None, mistake)
+        for layer in ("bn6", "bn3")
+        for name in ("moving_variance", "moving_mean")
+    ]
+
+
+def test_moving_statistics_that_only_the_compiled_step_moves_wrongly(monkeypatch):
+    right = batch_norm.update_moving
+
+    def update(moving, batch, momentum):
+        return right(moving, batch, momentum if tf.executing_eagerly() else 0.5)
+
+    monkeypatch.setattr(batch_norm, "update_moving", update)
+    found = findings()
+    assert {row.alone for row in found} == {"compiled step"}
+    assert len(found) == 4
+
+
+def test_statistics_that_inference_moves(monkeypatch):
+    from bnstudy.model.batch_norm import BatchNorm
+
+    right = BatchNorm._forward_inference
+
+    def forward(self, x):
+        self.updates.assign_add(1)
+        return right(self, x)
+
+    monkeypatch.setattr(BatchNorm, "_forward_inference", forward)
+    assert [tuple(row) for row in findings(training=False)] == [
+        (layer, "updates", None, "it is updated in inference") for layer in ("bn6", "bn3")
+    ]

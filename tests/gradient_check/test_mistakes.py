@@ -160,3 +160,17 @@ def test_it_imports_no_tensorflow():
     tree = ast.parse(Path(mistakes.__file__).read_text())
     imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert set(imported) == {"collections.abc", "typing", "bnstudy.gradient_check.numpy_network"}
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"),
+    [
+        (4.0, "4"),
+        (-1.0, "-1"),
+        (1 + 2e-9, "1 + 2.0e-09"),
+        (1 - 3e-7, "1 - 3.0e-07"),
+        (1.001, "1.001"),
+    ],
+)
+def test_a_factor_near_1_is_shown_by_its_distance_from_1(factor, text):
+    assert mistakes.shown(factor) == text

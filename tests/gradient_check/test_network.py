@@ -207,3 +207,69 @@ def test_an_error_that_is_orthogonal_to_the_directions_is_noticed():
     comparison = Comparison(np.ones((3, 2)), 1e-6)
     assert not comparison.passed
     assert not Derivative("conv1", "w", comparison, comparison, None).passed
+
+
+@pytest.mark.parametrize("kind", ["keras", "custom"])
+@pytest.mark.parametrize("training", [True, False])
+def test_moving_statistics_move_as_they_must(kind, training):
+    certificate = certify(training, model__batch_norm=kind, bn__axes="activation")
+    assert len(certificate.statistics) == (6 if kind == "custom" else 4)
+    for row in certificate.statistics:
+        assert max(row.eager, row.compiled) < 1e-14
+
+
+def test_moving_statistics_that_stand_still_fail(monkeypatch):
+    monkeypatch.setattr(batch_norm, "update_moving", lambda moving, batch, momentum: moving)
+    certificate = certify()
+    assert not certificate.passed
+    assert all(row.passed for row in certificate.derivatives)
+    wrong = {row.name for row in certificate.statistics if not row.passed}
+    assert wrong == {"moving_mean", "moving_variance"}
+
+
+def test_a_mistake_where_the_number_of_images_is_unknown_is_noticed(monkeypatch):
+    right = batch_norm.backward
+
+    def backward(dy, cache):
+        dx, *rest = right(dy, cache)
+        return dx * (1 if cache.x.shape[0] else 1.5), *rest
+
+    monkeypatch.setattr(batch_norm, "backward", backward)
+    certificate = certify()
+    assert not certificate.passed
+    assert all(row.local.passed for row in certificate.derivatives)
+    assert {row.alone for row in certificate.derivatives if not row.passed} == {"compiled step"}
+
+
+@tf.custom_gradient
+def elu_that_breaks(x):
+    return tf.nn.elu(x), lambda dy: dy / tf.zeros_like(x) * 0
+
+
+def test_an_automatic_gradient_that_is_no_number_is_alone_and_located(monkeypatch):
+    right = elu.forward
+
+    def forward(x):
+        return (elu_that_breaks(x) if x.shape[1] == 12 else tf.nn.elu(x)), right(x)[1]
+
+    monkeypatch.setattr(elu, "forward", forward)
+    certificate = certify()
+    assert wrong_by_themselves(certificate) == {("elu3", "dx")}
+    wrong = [row for row in certificate.derivatives if not row.passed]
+    assert {row.layer for row in wrong} == {"elu3", "conv3", "elu2", "conv2", "elu1", "conv1"}
+    assert {row.alone for row in wrong} == {"automatic"}
+
+
+@pytest.mark.parametrize("which", range(3))
+@pytest.mark.parametrize("error", [0.6e-9, 2e-9, 1e-3])
+def test_who_is_alone_does_not_depend_on_the_size_of_the_error(which, error):
+    """Along a direction, an error below the tolerance can show as one above it."""
+    values = np.ones((3, 2))
+    values[which] += 2 * error
+    comparison = Comparison(values, 0.0 if which == 2 else error)
+    assert comparison.alone == network.OPINIONS[which]
+
+
+def test_nobody_is_alone_where_the_error_does_not_show_along_the_directions():
+    values = np.array([[1.0, 1.0], [1.0, 1.0], [1.0 + 1e-15, 1.0]])
+    assert Comparison(values, 1e-6).alone is None

@@ -24,7 +24,7 @@ def network(**changes):
     }
     labels = np.array([6, 0, 2, 2, 5])
     usual = {"arrays": arrays, "labels": labels, "axes": (0, 1, 2), "epsilon": 1e-3}
-    return Network(**{**usual, "training": True, "debias": None, **changes})
+    return Network(**{**usual, "training": True, "momentum": 0.9, "initial": None, **changes})
 
 
 NAMES = ["conv1", "bn1", "elu1", "pool1", "conv2", "elu2", "logits", "cost"]
@@ -43,7 +43,7 @@ NETWORKS = {
     "activation": per_activation(network()),
     "inference": network(training=False),
     "activation, inference": per_activation(network(training=False)),
-    "debias": network(training=False, debias=(0.9, 0.5)),
+    "debias": network(training=False, initial=0.5),
 }
 
 
@@ -90,7 +90,7 @@ def test_batch_norm_normalizes_as_defined():
 
 
 def test_moving_statistics_are_corrected_for_their_initial_values():
-    net = network(training=False, debias=(0.9, 0.5))
+    net = network(training=False, initial=0.5)
     left = 0.9**40
     mean, variance = numpy_network.moving_statistics("bn1", X, net)
     moving = net.arrays
@@ -114,3 +114,22 @@ def test_it_imports_no_tensorflow_and_nothing_of_ours():
     source = Path(numpy_network.__file__).read_text()
     assert "bnstudy" not in source.replace("bnstudy check", "")
     assert "tensorflow" not in source
+
+
+@pytest.mark.parametrize("kind", ["channel", "activation"])
+def test_moving_statistics_are_averages_and_updates_are_counted(kind):
+    net = NETWORKS[kind]
+    x = RANDOM.standard_normal((5, 4, 6, 4)) * 3 + 1
+    old, new = net.arrays, numpy_network.statistics_after("bn1", x, net)
+    expected = 0.9 * old["bn1/moving_variance"] + 0.1 * x.var(net.axes)
+    np.testing.assert_allclose(new["moving_variance"], expected)
+    np.testing.assert_allclose(
+        new["moving_mean"], 0.9 * old["bn1/moving_mean"] + 0.1 * x.mean(net.axes)
+    )
+    assert new["updates"] == 41
+
+
+def test_in_inference_moving_statistics_stay():
+    net = NETWORKS["inference"]
+    for name, value in numpy_network.statistics_after("bn1", X, net).items():
+        np.testing.assert_array_equal(value, net.arrays[f"bn1/{name}"])

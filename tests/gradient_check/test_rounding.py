@@ -54,3 +54,26 @@ def test_the_units_are_half_the_distance_from_1_to_the_next_number():
         dtype = tf.as_dtype(precision)
         assert tf.cast(1 + 2 * unit, dtype) > tf.cast(1, dtype)
         assert tf.cast(1 + 0.99 * unit, dtype) == tf.cast(1, dtype)
+
+
+def test_what_is_too_much_for_rounding_is_wrong(monkeypatch):
+    assert not any(row.wrong for row in measure(bn__placement="after_conv").values())
+    test_a_sloppy_layer_is_marked(monkeypatch)
+    rows = measure()
+    wrong = {name for name, row in rows.items() if row.wrong_alone("float32")}
+    assert wrong == {f"elu{n}" for n in range(1, 10)}
+
+
+def test_a_mistake_of_the_compiled_float32_step_alone_is_wrong(monkeypatch):
+    def backward(dy, y):
+        wrong = dy.dtype == tf.float32 and not tf.executing_eagerly()
+        return elu.backward(dy, y) * (1.001 if wrong else 1)
+
+    monkeypatch.setattr(all_cnn, "RIGHT", all_cnn.RIGHT._replace(elu=backward))
+    rows = measure()
+    assert all(row.usual for row in rows.values())
+    assert rows["conv1"].wrong_in_step("float32")
+    assert rows["conv1"].wrong
+    assert not rows["conv1"].wrong_in_step("bfloat16")
+    assert not rows["elu1"].wrong  # has no parameters
+    assert rows["conv1"]._replace(step={"float32": float("nan")}).wrong

@@ -120,3 +120,35 @@ def test_json(right, as_posted, rounded):
     first = found["derivatives"][0]
     assert (first["alone"], first["passed"]) == ("by hand", False)
     assert first["difference"] == as_posted.derivatives[0].difference
+
+
+def test_a_wrong_moving_statistic_is_counted(right):
+    first, *rest = right.statistics
+    wrong = right._replace(statistics=[first._replace(eager=0.5), *rest])
+    text = show(wrong._replace(evidence=right.evidence))
+    assert text[8].startswith("bn3     5.0e-01 FAIL   bn6")
+    assert "FAILED: 1 of 6 moving statistics are wrong" in text
+    found = table.as_json(wrong, [], [])
+    assert found["passed"] is False
+    assert [row["passed"] for row in found["statistics"]] == [False] + [True] * 5
+
+
+def test_without_batch_norm_there_are_no_moving_statistics():
+    certificate = network.certify(config(model__batch_norm="none"), directions=1)
+    assert not any("moving statistics" in line for line in show(certificate))
+
+
+@pytest.mark.parametrize("where", ["alone", "step"])
+def test_what_only_float32_gets_wrong_fails(where, right, rounded):
+    conv9 = rounded[2]
+    errors = {**getattr(conv9, where), "float32": 1e4}
+    wrong = [*rounded[:2], conv9._replace(**{where: errors}), *rounded[3:]]
+    text = show(right, wrong)
+    assert "FAILED: 1 of 23 layers in float32 or bfloat16 are wrong" in text
+    assert not table.passed(right, wrong)
+    assert table.as_json(right, [], wrong)["passed"] is False
+    told = {
+        "alone": "wrong in float32, given the right dy: conv9",
+        "step": "wrong in float32, but only in the compiled step: each layer alone is right",
+    }
+    assert told[where] in text

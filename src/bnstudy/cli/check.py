@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         echo(json.dumps(table.as_json(certificate, findings, rounded), indent=2))
     else:
         echo("\n".join(table.lines(certificate, findings, rounded)))
-    return 0 if certificate.passed else 1
+    return 0 if table.passed(certificate, rounded) else 1
 
 
 def _refuse_network_options(options: argparse.Namespace) -> None:

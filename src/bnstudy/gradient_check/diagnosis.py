@@ -1,12 +1,18 @@
 """Where the first error is, and what it is."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bnstudy.gradient_check import mistakes, numpy_network
-from bnstudy.gradient_check.network import Certificate, Derivative, ForwardValue
+from bnstudy.gradient_check.network import (
+    TOLERANCE,
+    Certificate,
+    Derivative,
+    ForwardValue,
+    Statistic,
+)
 from bnstudy.gradient_check.numpy_network import parameter
 
 UNKNOWN = "no known mistake matches"
@@ -28,13 +34,18 @@ def diagnose(certificate: Certificate) -> list[Finding]:
         certificate: from `network.certify`.
 
     Returns:
-        The layers whose forward values are wrong; then one finding per tensor whose derivative is
-        wrong although its layer was given the right dy. None for a layer that only passes an error
-        on.
+        The layers whose forward values or moving statistics are wrong; then one finding per tensor
+        whose derivative is wrong although its layer was given the right dy. None for a layer that
+        only passes an error on.
 
     """
     wrong_forward = [row for row in reversed(certificate.forward) if not row.passed]
     findings = [_name_forward(certificate, row) for row in wrong_forward]
+    findings += [
+        _name_statistic(certificate, row)
+        for row in reversed(certificate.statistics)
+        if not row.passed
+    ]
     layers = {row.layer for row in wrong_forward}
     for row in certificate.derivatives:
         if not row.local.passed:
@@ -71,6 +82,27 @@ def _name_forward(certificate: Certificate, row: ForwardValue) -> Finding:
         named = (name for name, wrong in candidates if mistakes.explains(wrong, y, right))
         mistake = next(named, UNKNOWN)
     return Finding(row.layer, "y", None, mistake)
+
+
+def _name_statistic(certificate: Certificate, row: Statistic) -> Finding:
+    """Name what moved a moving statistic wrongly."""
+    if row.eager <= TOLERANCE:
+        mistake = "the compiled step moves it otherwise than the same forward pass, step by step"
+        return Finding(row.layer, row.name, "compiled step", mistake)
+    network, x = certificate.setting.network, certificate.evidence.xs[row.layer]
+
+    def after(**changes: Any) -> np.ndarray:
+        changed = network._replace(**changes)
+        return numpy_network.statistics_after(row.layer, x, changed)[row.name]
+
+    found, right = certificate.evidence.statistics[f"{row.layer}/{row.name}"], after()
+    named = {
+        "it is updated in inference": after(training=True),
+        "it is not updated": after(training=False),
+        "momentum and 1 - momentum are exchanged": after(momentum=1 - network.momentum),
+    }
+    mistake = next((n for n, z in named.items() if mistakes.explains(z, found, right)), UNKNOWN)
+    return Finding(row.layer, row.name, None, mistake)
 
 
 def _name_derivative(certificate: Certificate, row: Derivative, wrong_forward: bool) -> Finding:
@@ -153,4 +185,4 @@ def _name_factor(x: np.ndarray, layer: str, factor: float) -> str:
     for value, name in known.items():
         if abs(factor / value - 1) < mistakes.SAME:
             return f"{name} (a factor of {factor:.6g})"
-    return f"a constant factor of {factor:.6g}"
+    return f"a constant factor of {mistakes.shown(factor)}"

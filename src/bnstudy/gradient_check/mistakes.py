@@ -59,6 +59,12 @@ def constant_factor(wrong: np.ndarray, right: np.ndarray) -> float | None:
     return factor if explains(factor * right, wrong, right) else None
 
 
+def shown(factor: float) -> str:
+    """Return a factor as text; one that rounds to 1 by its distance from 1."""
+    text = f"{factor:.6g}"
+    return f"1 {'+' if factor > 1 else '-'} {abs(factor - 1):.1e}" if text == "1" else text
+
+
 def batch_norm(case: BatchNormCase) -> Iterator[Mistake]:
     """Yield the mistakes of batch norm in training."""
     x, dy, gamma, m, epsilon = case.x, case.dy, case.gamma, case.m, case.epsilon
@@ -228,4 +234,4 @@ def _slope(
     factor = constant_factor(wrong[at], (dy * slopes[right])[at])
     if factor is None:
         return None
-    return f"{factor:.6g}" if right == "1" or not factor else f"{factor:.6g} {right}"
+    return shown(factor) if right == "1" or not factor else f"{shown(factor)} {right}"

@@ -37,13 +37,19 @@ class Comparison(NamedTuple):
 
     @property
     def alone(self) -> str | None:
-        """The opinion that differs while the other two agree; None if all or no two agree."""
+        """The opinion that differs while the other two agree; None if that is not clear."""
         if self.passed:
             return None
-        if self.hand_and_automatic <= TOLERANCE:
-            return OPINIONS[2]
-        agree = np.abs(self.values[:2] - self.values[2]).max(axis=1) <= TOLERANCE
-        return {(False, True): OPINIONS[0], (True, False): OPINIONS[1]}.get(tuple(agree.tolist()))
+        by_hand, automatic, steps = self.values
+        without = {  # how far the two others are apart
+            OPINIONS[0]: np.abs(automatic - steps).max(),
+            OPINIONS[1]: np.abs(by_hand - steps).max(),
+            OPINIONS[2]: max(self.hand_and_automatic, np.abs(by_hand - automatic).max()),
+        }
+        closest, second, _ = sorted(np.nan_to_num(list(without.values()), nan=np.inf))
+        if closest > 0.1 * second or second < 0.5 * TOLERANCE or not np.isfinite(closest):
+            return None  # no two agree; or what differs does not show along the directions
+        return next(name for name, distance in without.items() if distance == closest)
 
 
 class Derivative(NamedTuple):
@@ -84,11 +90,31 @@ class ForwardValue(NamedTuple):
         return self.difference <= TOLERANCE
 
 
+class Statistic(NamedTuple):
+    """A moving statistic after the batch; in inference it must be as before."""
+
+    layer: str
+    name: str
+    eager: float  # norm of the difference from NumPy's, over that of NumPy's
+    compiled: float | None  # the same after the compiled step; None where there is none
+
+    @property
+    def difference(self) -> float:
+        """The larger of the two."""
+        return float(np.max([self.eager, self.compiled or 0.0]))
+
+    @property
+    def passed(self) -> bool:
+        """Whether it moved as it must, and no further."""
+        return self.difference <= TOLERANCE
+
+
 class Evidence(NamedTuple):
     """What a mistake is named from: all that the layers were given and returned."""
 
     xs: dict[str, np.ndarray]  # the input of each layer, by its name
     ys: dict[str, np.ndarray]
+    statistics: dict[str, np.ndarray]  # after the batch, step by step: "bn3/moving_mean", ...
     by_hand: Gradients  # of each layer alone
     automatic: Gradients
 
@@ -97,6 +123,7 @@ class Certificate(NamedTuple):
     """Everything that was found."""
 
     forward: list[ForwardValue]
+    statistics: list[Statistic]
     derivatives: list[Derivative]  # in the order of the backward pass
     setting: Setting
     evidence: Evidence
@@ -107,8 +134,7 @@ class Certificate(NamedTuple):
     @property
     def passed(self) -> bool:
         """Whether everything agrees."""
-        forward = all(row.passed for row in self.forward)
-        return forward and all(row.passed for row in self.derivatives)
+        return all(row.passed for row in (*self.forward, *self.statistics, *self.derivatives))
 
 
 def certify(
@@ -126,17 +152,21 @@ def certify(
     start, random = time.monotonic(), np.random.default_rng(seed)
     setting = opinions.make_setting(config, random, training)
     automatic, values = opinions.automatic(setting)
+    moved, names = opinions.statistics(setting), setting.names
     whole, alone = opinions.by_hand(setting, automatic)
-    names = setting.names
     evidence = Evidence(
         dict(zip(names, values[:-1], strict=True)),
         dict(zip(names, values[1:], strict=True)),
+        moved,
         alone,
         automatic,
     )
+    complete = all(key in whole and whole[key].shape == dx.shape for key, dx in automatic.items())
+    compiled = opinions.compiled(setting) if complete else {}
     return Certificate(
         list(_compare_forward(setting, evidence)),
-        list(_compare(setting, evidence, whole, directions, random)),
+        list(_compare_statistics(setting, evidence, complete)),
+        list(_compare(setting, evidence, whole, compiled, directions, random)),
         setting,
         evidence,
         seed,
@@ -149,6 +179,24 @@ def _compare_forward(setting: Setting, evidence: Evidence) -> Iterator[ForwardVa
     for name, x in evidence.xs.items():
         expected = numpy_network.apply_layer(name, x, setting.network)
         yield ForwardValue(name, distance(evidence.ys[name], expected))
+
+
+def _compare_statistics(
+    setting: Setting, evidence: Evidence, after_compiled: bool
+) -> Iterator[Statistic]:
+    compiled = opinions.statistics(setting) if after_compiled else {}
+    for layer in setting.model.layers:
+        expected = numpy_network.statistics_after(
+            layer.name, evidence.xs[layer.name], setting.network
+        )
+        for name in layer.statistics:
+            key, right = f"{layer.name}/{name}", expected[name]
+            yield Statistic(
+                layer.name,
+                name,
+                distance(evidence.statistics[key], right),
+                distance(compiled[key], right) if compiled else None,
+            )
 
 
 def backward_order(setting: Setting) -> Iterator[tuple[str, str]]:
@@ -164,13 +212,12 @@ def _compare(
     setting: Setting,
     evidence: Evidence,
     whole: Gradients,
+    compiled: Gradients,
     directions: int,
     random: np.random.Generator,
 ) -> Iterator[Derivative]:
     """Compare all opinions about each tensor."""
     names, automatic = setting.names, evidence.automatic
-    complete = all(key in whole and whole[key].shape == dx.shape for key, dx in automatic.items())
-    compiled = opinions.compiled(setting) if complete else {}
     eager = automatic if setting.config.training.gradients == "autodiff" else whole
     for layer, tensor in backward_order(setting):
         key, rest, x = (layer, tensor), names[names.index(layer) :], evidence.xs[layer]
@@ -178,11 +225,14 @@ def _compare(
         dy = automatic[rest[1], "dx"] if len(rest) > 1 else 1.0
         steps = [opinions.complex_step(setting, rest, x, tensor, u) for u in lines]
         local = [opinions.complex_step(setting, [layer], x, tensor, u, dy) for u in lines]
+        alone = _comparison(evidence.by_hand[key], automatic[key], local, lines)
+        if not np.isfinite(dy).all():  # given no numbers, it can only pass them on
+            alone = Comparison(np.zeros_like(alone.values), 0.0)
         yield Derivative(
             layer,
             tensor,
             _comparison(whole.get(key), automatic[key], steps, lines),
-            _comparison(evidence.by_hand[key], automatic[key], local, lines),
+            alone,
             distance(compiled[key], eager[key]) if key in compiled else None,
         )
 
@@ -193,7 +243,8 @@ def _comparison(
     """Compare along directions; what could not be computed, or has a wrong shape, is nan."""
     if by_hand is None or by_hand.shape != automatic.shape:
         by_hand = np.full_like(automatic, np.nan)
-    scale = np.linalg.norm(automatic) or np.linalg.norm(by_hand) or 1.0
+    norms = [float(np.linalg.norm(gradient)) for gradient in (automatic, by_hand)]
+    scale = next((norm for norm in norms if norm and np.isfinite(norm)), 1.0)
     rows = [[np.vdot(gradient, u) for u in lines] for gradient in (by_hand, automatic)]
     values = np.array([*rows, steps]) / scale
     return Comparison(values, float(np.linalg.norm(by_hand - automatic) / scale))

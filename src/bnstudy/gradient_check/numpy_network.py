@@ -21,7 +21,8 @@ class Network(NamedTuple):
     axes: tuple[int, ...]  # of the statistics of batch norm
     epsilon: float  # of batch norm
     training: bool  # statistics of the batch, or moving ones
-    debias: tuple[float, float] | None  # momentum and initial moving variance, if corrected
+    momentum: float  # of the moving statistics: the weight of the old value
+    initial: float | None  # moving variance before the first update, if it is corrected for
 
 
 def windows(
@@ -70,11 +71,29 @@ def moving_statistics(name: str, x: np.ndarray, network: Network) -> tuple[np.nd
     """Return the moving mean and variance, corrected for their initial values if configured."""
     mean = parameter(f"{name}/moving_mean", x, network)
     variance = parameter(f"{name}/moving_variance", x, network)
-    if network.debias:
-        momentum, initial = network.debias
-        left = momentum ** float(network.arrays[f"{name}/updates"])
-        mean, variance = mean / (1 - left), (variance - left * initial) / (1 - left)
+    if network.initial is not None:
+        left = network.momentum ** float(network.arrays[f"{name}/updates"])
+        mean, variance = mean / (1 - left), (variance - left * network.initial) / (1 - left)
     return mean, variance
+
+
+def statistics_after(name: str, x: np.ndarray, network: Network) -> dict[str, np.ndarray]:
+    """Return what the moving statistics, and the number of updates, are after this batch."""
+    old = {
+        statistic: network.arrays[f"{name}/{statistic}"]
+        for statistic in ("moving_mean", "moving_variance", "updates")
+        if f"{name}/{statistic}" in network.arrays  # not every kind of batch norm counts
+    }
+    if not network.training:
+        return old
+    batch = dict(zip(old, statistics(name, x, network), strict=False))
+    return {
+        statistic: network.momentum * old[statistic]
+        + (1 - network.momentum) * batch[statistic].reshape(old[statistic].shape)
+        if statistic in batch
+        else old[statistic] + 1
+        for statistic in old
+    }
 
 
 def batch_norm(name: str, x: np.ndarray, network: Network) -> np.ndarray:

@@ -58,7 +58,8 @@ def make_setting(config: Config, random: np.random.Generator, training: bool) ->
         axes=AXES[bn.axes],
         epsilon=bn.epsilon,
         training=training,
-        debias=(bn.momentum, bn.moving_variance_init) if bn.debias else None,
+        momentum=bn.momentum,
+        initial=bn.moving_variance_init if bn.debias else None,
     )
     images = random.standard_normal((IMAGES, HEIGHT, WIDTH, 3))
     return Setting(config, model, images, labels, Context(training, config.seed), network)
@@ -133,6 +134,11 @@ def by_hand(setting: Setting, right: Gradients) -> tuple[Gradients, Gradients]:
     return whole, alone
 
 
+def statistics(setting: Setting) -> dict[str, np.ndarray]:
+    """Return what the moving statistics of the model are now."""
+    return {name: variable.numpy() for name, variable in setting.model.statistics.items()}
+
+
 def named_gradients(layer: Any, gradients: tuple[tf.Tensor, list[tf.Tensor]]) -> Gradients:
     """Name what a layer's backward pass returns."""
     dx, dparameters = gradients
@@ -141,24 +147,30 @@ def named_gradients(layer: Any, gradients: tuple[tf.Tensor, list[tf.Tensor]]) ->
 
 
 def compiled(setting: Setting) -> Gradients:
-    """Return the gradients of the parameters as the compiled step of a run computes them."""
-    model, labels = setting.fresh_model(), tf.constant(setting.labels)
-    training = setting.context.training
+    """Return the gradients of the parameters as the compiled step of a run computes them.
 
-    @tf.function(autograph=False)
-    def hand(images):
+    As in a run, the number of images is not known when it is compiled.
+    """
+    model, training = setting.fresh_model(), setting.context.training
+    batch = (
+        tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.float64),
+        tf.TensorSpec([None], tf.int64),
+    )
+
+    @tf.function(input_signature=batch, autograph=False)
+    def hand(images, labels):
         logits, caches = model.forward(images, training)
         _, cache = softmax_cross_entropy.forward(logits, labels)
         return model.backward(model.derivatives.softmax_cross_entropy(1.0, cache), caches)
 
-    @tf.function(autograph=False)
-    def tape(images):
+    @tf.function(input_signature=batch, autograph=False)
+    def tape(images, labels):
         with tf.GradientTape() as tape:
             cost, _ = softmax_cross_entropy.forward(model.forward(images, training)[0], labels)
         return tape.gradient(cost, list(model.parameters.values()))
 
     step = tape if setting.config.training.gradients == "autodiff" else hand
-    gradients = step(tf.constant(setting.images))
+    gradients = step(tf.constant(setting.images), tf.constant(setting.labels))
     keys = [tuple(name.split("/", 1)) for name in model.parameters]
     return {(layer, name): dw.numpy() for (layer, name), dw in zip(keys, gradients, strict=True)}
 

@@ -19,6 +19,9 @@ UNITS = {"float32": 2.0**-24, "bfloat16": 2.0**-8}
 # A layer alone, in units. Measured: at most 12.2 (convolutions at full width, whose sums are long)
 # and 0.66, in the networks and seeds that docs/gradient_check.md names.
 LIMITS = {"float32": 16.0, "bfloat16": 1.0}
+# More is no rounding but a mistake of these precisions: so many limits, of a layer alone or of
+# parameters in a whole step, where errors add up (measured: at most 2 and 6 limits).
+WRONG_ALONE, WRONG_STEP = 4.0, 32.0
 
 
 class Rounding(NamedTuple):
@@ -32,6 +35,19 @@ class Rounding(NamedTuple):
     def usual(self) -> bool:
         """Whether the layer alone is below the limits."""
         return all(self.alone[precision] <= limit for precision, limit in LIMITS.items())
+
+    def wrong_alone(self, precision: str) -> bool:
+        """Whether the layer alone errs by more than rounding does."""
+        return not self.alone[precision] <= WRONG_ALONE * LIMITS[precision]
+
+    def wrong_in_step(self, precision: str) -> bool:
+        """Whether its parameters in a whole step do."""
+        return not self.step.get(precision, 0.0) <= WRONG_STEP * LIMITS[precision]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a precision is wrong in either way."""
+        return any(self.wrong_alone(p) or self.wrong_in_step(p) for p in UNITS)
 
 
 def measure(setting: Setting) -> list[Rounding]:

@@ -25,17 +25,21 @@ def power(directions: int) -> float:
     return TOLERANCE / NormalDist().inv_cdf((1 + missed) / 2)
 
 
+def passed(certificate: Certificate, rounding: list[Rounding]) -> bool:
+    """Return whether everything agrees, and the precisions that train only round."""
+    return certificate.passed and not any(row.wrong for row in rounding)
+
+
 def lines(
     certificate: Certificate, findings: list[Finding], rounding: list[Rounding]
 ) -> Iterator[str]:
     """Write the tables, the findings and the verdict."""
     yield "forward values: by hand against NumPy, given the same input"
-    cells = [
-        f"{row.layer:<7}{row.difference:8.1e} {'pass' if row.passed else 'FAIL'}"
-        for row in certificate.forward
-    ]
-    for start in range(0, len(cells), PER_LINE):
-        yield "   ".join(cells[start : start + PER_LINE])
+    cells = [_cell(row.layer, row.difference, row.passed) for row in certificate.forward]
+    yield from _in_lines(cells)
+    if certificate.statistics:
+        yield "moving statistics after the batch, step by step and compiled"
+        yield from _in_lines(_statistics(certificate))
     yield ""
     yield "derivatives of the cost along a random direction, divided by the norm of the gradient"
     yield (
@@ -47,7 +51,27 @@ def lines(
         yield from rounding_lines(rounding)
         yield ""
     yield from _findings(findings)
-    yield from _summary(certificate)
+    yield from _no_rounding(rounding)
+    yield from _summary(certificate, rounding)
+
+
+def _statistics(certificate: Certificate) -> list[str]:
+    """Return one cell per layer, with the largest difference of its statistics."""
+    layers = dict.fromkeys(row.layer for row in certificate.statistics)
+    rows = {name: [r for r in certificate.statistics if r.layer == name] for name in layers}
+    return [
+        _cell(name, max(r.difference for r in of), all(r.passed for r in of))
+        for name, of in rows.items()
+    ]
+
+
+def _cell(layer: str, difference: float, passed: bool) -> str:
+    return f"{layer:<7}{difference:8.1e} {'pass' if passed else 'FAIL'}"
+
+
+def _in_lines(cells: list[str]) -> Iterator[str]:
+    for start in range(0, len(cells), PER_LINE):
+        yield "   ".join(cells[start : start + PER_LINE])
 
 
 def _row(row: Derivative) -> str:
@@ -74,7 +98,7 @@ def rounding_lines(rows: list[Rounding]) -> Iterator[str]:
     for start in range(0, len(cells), 2):
         yield "     ".join(cells[start : start + 2]).rstrip()
     limits = ", ".join(f"{limit:g} in {name}" for name, limit in LIMITS.items())
-    yield f"a layer alone is usually below {limits}; one above has a *, but nothing fails"
+    yield f"a layer alone is usually below {limits}; one above is marked with *"
 
 
 def _rounding_cell(row: Rounding) -> str:
@@ -97,14 +121,28 @@ def _findings(findings: list[Finding]) -> Iterator[str]:
     yield ""
 
 
-def _summary(certificate: Certificate) -> Iterator[str]:
+def _no_rounding(rounding: list[Rounding]) -> Iterator[str]:
+    """Say which layers are wrong in float32 or bfloat16."""
+    for precision in UNITS:
+        alone = [row.layer for row in rounding if row.wrong_alone(precision)]
+        if alone:
+            yield f"wrong in {precision}, given the right dy: {', '.join(alone)}"
+        elif any(row.wrong_in_step(precision) for row in rounding):
+            yield f"wrong in {precision}, but only in the compiled step: each layer alone is right"
+
+
+def _summary(certificate: Certificate, rounding: list[Rounding]) -> Iterator[str]:
     wrong = sum(not row.passed for row in certificate.derivatives)
     values = sum(not row.passed for row in certificate.forward)
+    moving = sum(not row.passed for row in certificate.statistics)
+    imprecise = sum(row.wrong for row in rounding)
     bad = [
         f"{count} of {len(rows)} {what}"
         for count, rows, what in (
             (values, certificate.forward, "forward values"),
+            (moving, certificate.statistics, "moving statistics"),
             (wrong, certificate.derivatives, "derivatives"),
+            (imprecise, rounding, "layers in float32 or bfloat16"),
         )
         if count
     ]
@@ -125,7 +163,7 @@ def as_json(
 ) -> dict[str, Any]:
     """Return the certificate as JSON can hold it; null stands for nan."""
     return {
-        "passed": certificate.passed,
+        "passed": passed(certificate, rounding),
         "seed": certificate.seed,
         "directions": certificate.directions,
         "tolerance": TOLERANCE,
@@ -135,10 +173,28 @@ def as_json(
             {"layer": row.layer, "difference": _number(row.difference), "passed": row.passed}
             for row in certificate.forward
         ],
+        "statistics": [
+            {
+                "layer": row.layer,
+                "name": row.name,
+                "difference": _number(row.eager),
+                "difference_of_the_compiled_step": _number(row.compiled),
+                "passed": row.passed,
+            }
+            for row in certificate.statistics
+        ],
         "derivatives": [_derivative(row) for row in certificate.derivatives],
         "findings": [finding._asdict() for finding in findings],
-        "rounding": [row._asdict() | {"usual": row.usual} for row in rounding],
+        "rounding": [_rounding(row) for row in rounding],
     }
+
+
+def _rounding(row: Rounding) -> dict[str, Any]:
+    errors = {
+        key: {precision: _number(error) for precision, error in value.items()}
+        for key, value in (("alone", row.alone), ("step", row.step))
+    }
+    return {"layer": row.layer, **errors, "usual": row.usual, "wrong": row.wrong}
 
 
 def _derivative(row: Derivative) -> dict[str, Any]:

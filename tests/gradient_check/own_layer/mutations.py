@@ -10,6 +10,48 @@ FILES = TESTS + "test_file.py::"
 
 MUTATIONS = [
     (
+        "believe a complex step that has dropped a small part",
+        "gradient_check/own_layer/oracles.py",
+        "return nearest <= max(SURE * size, 0.1 * first)",
+        "return True",
+        ORACLES + "test_a_small_part_whose_imaginary_part_is_dropped_is_enough_to_leave_it_out",
+    ),
+    (
+        "give all columns one step",
+        "gradient_check/own_layer/oracles.py",
+        "np.where(usable, own, sizes)",
+        "sizes",
+        ORACLES + "test_columns_of_other_units_and_offsets_have_steps_of_their_own",
+    ),
+    (
+        "compare columns of other units by their plain norm",
+        "gradient_check/own_layer/row.py",
+        "relative(sizes * values.reshape(-1)[elements], sizes * right)",
+        "relative(values.reshape(-1)[elements], right)",
+        LAYER + "test_an_error_in_the_column_whose_gradients_are_small_is_noticed",
+    ),
+    (
+        "allow any slope at a kink",
+        "gradient_check/own_layer/row.py",
+        "problem := _too_large_at_kinks(given, position, values)\n        or ",
+        "problem := ",
+        LAYER + "test_a_slope_that_neither_side_has_is_wrong_at_a_kink",
+    ),
+    (
+        "look for values that are not finite where there are none",
+        "gradient_check/own_layer/row.py",
+        "np.sum(~np.isfinite(values))):",
+        "np.sum(~np.isfinite(right))):",
+        LAYER + "test_one_value_that_is_not_finite_is_wrong_wherever_it_is",
+    ),
+    (
+        "believe that a gradient grows with dy",
+        "gradient_check/own_layer/check.py",
+        "problems += _not_linear(given, y, cache, returned)",
+        "pass",
+        LAYER + "test_a_gradient_that_does_not_grow_with_dy_is_wrong",
+    ),
+    (
         "pass every gradient",
         "gradient_check/own_layer/row.py",
         "return not difference <= (EXACT if exact else given.precision.tolerance)",
@@ -26,8 +68,8 @@ MUTATIONS = [
     (
         "believe a complex step that disagrees with central differences",
         "gradient_check/own_layer/oracles.py",
-        "return values if distance <= AGREE * np.linalg.norm(central[smooth]) else None",
-        "return values",
+        "    if not first <= AGREE * size:\n        return False\n",
+        "    if not first <= AGREE * size:\n        return True\n",
         ORACLES + "test_the_complex_step_is_left_out_where_it_is_wrong",
     ),
     (
@@ -110,8 +152,8 @@ MUTATIONS = [
     (
         "take one-sided differences along directions",
         "gradient_check/own_layer/oracles.py",
-        "errors = np.abs(sides.mean(1) / steps - expected)",
-        "errors = np.abs(sides[:, 0] / steps - expected)",
+        "errors = np.abs(sides.mean(1) / SWEEP - expected)",
+        "errors = np.abs(sides[:, 0] / SWEEP - expected)",
         ORACLES + "test_a_right_gradient_converges_with_order_2_and_a_wrong_one_not_at_all",
     ),
     (

@@ -267,3 +267,80 @@ def test_the_same_seed_gives_the_same_table():
         for seed in (1, 1, 2)
     )
     assert first == again != other
+
+
+def zeros_among(*shape):
+    x = layers.random(*shape)
+    x[1, ::2] = 0
+    return x
+
+
+@pytest.mark.parametrize("at_zero", [0.0, 0.5, 1.0])
+def test_any_slope_between_those_of_both_sides_is_right_at_a_kink(at_zero):
+    result = bnstudy.check_layer(
+        lambda x: (np.maximum(x, 0), x),
+        lambda dy, x: dy * np.where(x == 0, at_zero, x > 0),
+        zeros_among(6, 7),
+    )
+    assert result.passed, str(result)
+    assert result.rows[0].kinks == 4
+
+
+@pytest.mark.parametrize(
+    ("at_zero", "told"), [(5.0, "4 of 4 kinks it is steeper"), (np.nan, "4 of 42 values are not")]
+)
+def test_a_slope_that_neither_side_has_is_wrong_at_a_kink(at_zero, told):
+    result = bnstudy.check_layer(
+        lambda x: (np.maximum(x, 0), x),
+        lambda dy, x: dy * np.where(x == 0, at_zero, x > 0),
+        zeros_among(6, 7),
+    )
+    assert result.exit_code == 1
+    assert told in str(result)
+
+
+def test_one_value_that_is_not_finite_is_wrong_wherever_it_is():
+    def backward(dy, x):
+        dx = 2 * x * dy
+        dx.flat[7777] = np.nan
+        return dx
+
+    result = bnstudy.check_layer(lambda x: (x**2, x), backward, layers.random(100, 100))
+    assert result.exit_code == 1
+    assert "1 of 10000 values are not finite" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        (lambda dx: dx, True),
+        (lambda dx: np.clip(dx, -50, 50), False),
+        (lambda dx: np.where(np.abs(dx) < 1e-5, 0, dx), False),
+    ],
+)
+def test_a_gradient_that_does_not_grow_with_dy_is_wrong(change, right):
+    """Clipping that does not act at this dy acts at another."""
+    x = 1 + np.abs(layers.random(5, 7))
+    result = bnstudy.check_layer(lambda x: (x**2, x), lambda dy, x: change(2 * x * dy), x)
+    assert result.passed is right
+    assert ("dx is not linear in dy" in str(result)) is not right
+
+
+def test_batch_norm_of_columns_in_other_units_passes():
+    units = np.array([1e6, 1.0, 1e-3, 50.0])
+    x, gamma, beta = layers.norm_inputs()
+    result = bnstudy.check_layer(*layers.norm(0, 0), (units * x, gamma, beta))
+    assert result.passed, str(result)
+
+
+def test_an_error_in_the_column_whose_gradients_are_small_is_noticed():
+    units = np.array([1e6, 1.0, 1e-3, 50.0])
+    x, gamma, beta = layers.norm_inputs()
+    forward, right = layers.norm(0, 0)
+
+    def backward(dy, cache):
+        dx, *rest = right(dy, cache)
+        return dx * np.array([1.0001, 1, 1, 1]), *rest
+
+    result = bnstudy.check_layer(forward, backward, (units * x, gamma, beta))
+    assert result.rows[0].verdict == "FAIL"

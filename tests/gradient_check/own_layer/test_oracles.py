@@ -96,3 +96,38 @@ def test_a_linear_layer_shows_no_order_and_kinks_are_told():
     linear = swept(lambda x: 3 * x, lambda dy: 3 * dy, x)
     assert (linear.order, linear.why_none) == (None, "exact")
     assert swept(lambda x: np.abs(x), lambda dy: dy * np.sign(x), x).why_none == "kinks"
+
+
+@pytest.mark.parametrize(
+    ("scales", "offset"), [([1e6, 1.0, 1e-3], 0.0), ([1.0, 1.0, 1.0], 1e6), ([5.0, 1.0, 1.0], 1e3)]
+)
+def test_columns_of_other_units_and_offsets_have_steps_of_their_own(scales, offset):
+    x = np.array(scales) * layers.random(6, 3) + offset
+
+    def forward(x):
+        return np.tanh((x - offset) / scales)
+
+    found, dy = opinion(forward, x)
+    right = (dy * (1 - forward(x) ** 2)).ravel()
+    ours = (np.array(scales) * found.values.reshape(6, 3)).ravel()
+    assert np.linalg.norm(ours - right) < 1e-6 * np.linalg.norm(right)
+    assert found.complex_step is not None
+    assert not found.kinks.any()
+
+
+def test_a_small_part_whose_imaginary_part_is_dropped_is_enough_to_leave_it_out():
+    x = layers.random(5, 7)
+    assert opinion(lambda x: x**3 + 1e-6 * x, x)[0].complex_step is not None
+    assert opinion(lambda x: x**3 + 1e-6 * np.abs(x), x)[0].complex_step is None
+
+
+def test_a_curve_that_differences_follow_badly_keeps_its_complex_step():
+    assert opinion(lambda x: np.sin(100 * x), layers.random(5, 7))[0].complex_step is not None
+
+
+def test_the_reach_at_a_kink_is_the_slope_of_its_steeper_side():
+    x = layers.random(5, 7)
+    x[2, 3] = 0
+    found, dy = opinion(lambda x: np.where(x > 0, 3 * x, -x), x)
+    assert found.reach[2 * 7 + 3] == pytest.approx(3 * abs(dy[2, 3]), rel=1e-6)
+    assert np.isinf(np.delete(found.reach, 2 * 7 + 3)).all()

@@ -31,7 +31,7 @@ DROPOUT = np.random.default_rng(0)
         (lambda x: x * 1.0, np.arange(3), r"x is int\d+: an integer has no gradient"),
         (lambda x: x, (3.0,), "none is an array"),
         (sum, ([1.0, 2.0],), "none is an array .np.array makes one of a list"),
-        (lambda x: x, np.ones((0, 3)), r"x has the shape \[0, 3\]: it is empty"),
+        (lambda x: x * 1.0, np.ones((0, 3)), "x is empty; give it at least one element"),
         (lambda x: x, X + 1j, "x is complex128; real numbers are needed"),
         (lambda x: x, NOT_FINITE, "x has values that are not finite"),
         (lambda x: x / np.zeros(3), X, "forward's y has values that are not finite"),

@@ -20,7 +20,7 @@ from bnstudy.gradient_check.own_layer.candidates import OTHER_ORDER
 from bnstudy.gradient_check.own_layer.file import check_file, template
 from bnstudy.gradient_check.own_layer.inputs import find_inputs
 from bnstudy.gradient_check.own_layer.report import FAIL, LayerResult, Row
-from bnstudy.gradient_check.own_layer.row import Given, make_row
+from bnstudy.gradient_check.own_layer.row import Given, make_row, relative
 
 __all__ = ["LayerResult", "check_file", "check_layer", "template"]
 
@@ -94,6 +94,7 @@ def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], 
     returned = _collect(layer, dy, y, cache, {} if hints else opinions)
     # At once, while an object that keeps its cache to itself has that of these arguments.
     repeated = [] if returned.problems else _second_call(layer, dy, y, cache, returned)
+    bent = [] if returned.problems or repeated else _not_linear(given, y, cache, returned)
     rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
     problems = list(returned.problems)
     failed = [row for row in rows if row.verdict == FAIL]
@@ -101,7 +102,7 @@ def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], 
         order := _order_of_cache(layer, dy, y, cache, opinions)
     ):
         rows, problems = [replace(row, mistake="") for row in rows], problems + order
-    return rows, problems or repeated
+    return rows, problems or repeated or ([] if failed else bent)
 
 
 def _arrays(layer: Layer) -> list[np.ndarray]:
@@ -179,6 +180,22 @@ def _second_call(
             return [
                 "backward gives different gradients when called again: it changes its cache or y"
             ]
+    return []
+
+
+def _not_linear(given: Given, y: Any, cache: Any, returned: gradients.Returned) -> list[str]:
+    """Say so where gradients do not grow with dy: clipped, or cut off, but not at this dy."""
+    for factor in (2.0**20, 2.0**-20):  # exact: no rounding differs
+        scaled = gradients.collect(given.layer, factor * given.dy, y, cache).gradients
+        for i, gradient in returned.gradients.items():
+            if gradients.wrong_kind(gradient, to_numpy(given.layer.arguments[i]), given.y.shape):
+                continue
+            expected = to_numpy(gradient)
+            if not relative(to_numpy(scaled[i]) / factor, expected) <= given.precision.tolerance:
+                return [
+                    f"d{given.layer.names[i]} is not linear in dy: with {factor:.2g} dy it is not "
+                    f"{factor:.2g} times as large (clipping?)"
+                ]
     return []
 
 

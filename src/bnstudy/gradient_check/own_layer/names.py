@@ -16,8 +16,6 @@ UNKNOWN = "no known mistake matches"
 def name(case: Case) -> str:
     """Return the mistake's name, or where the gradient is wrong."""
     wrong = case.at(case.wrong)
-    if not np.isfinite(wrong).all():
-        return f"{np.sum(~np.isfinite(wrong))} of {len(wrong)} values are not finite"
     if not wrong.any():
         return "it is 0 everywhere"
     limit = min(SAME, 0.01 * mistakes.distance(wrong, case.right))
@@ -143,7 +141,7 @@ def _factor(case: Case) -> str | None:
             meaning = f": 1/{length}, {text}: a mean instead of a sum?"
         elif length > 1 and abs(factor / length - 1) < 1e-6:
             meaning = f": {text}: a sum instead of a mean?"
-    return f"a constant factor of {factor:.6g}{meaning}"
+    return f"a constant factor of {mistakes.shown(factor)}{meaning}"
 
 
 def _number(factor: float, case: Case) -> str:

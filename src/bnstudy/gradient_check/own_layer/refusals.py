@@ -28,11 +28,11 @@ def impossible(layer: Layer, y: Any) -> None:
     if not layer.checked and x.dtype.kind in "iub":
         cast = _cast(name, layer.arguments[layer.names.index(name)])
         raise UserError(f"inputs: {name} is {x.dtype}: an integer has no gradient; give {cast}")
+    if empty := [name for name, value in arrays if not value.size]:
+        raise UserError(f"inputs: {empty[0]} is empty; give it at least one element on each axis")
     if not layer.checked:
         raise UserError(f"inputs: {name} is {x.dtype}; real numbers are needed: float64")
     for name, value in arrays:
-        if value.dtype.kind == "f" and not value.size:
-            raise UserError(f"inputs: {name} has the shape {list(value.shape)}: it is empty")
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise UserError(f"inputs: {name} has values that are not finite")
     if to_numpy(y).dtype.kind != "f":

@@ -40,12 +40,15 @@ def make_row(given: Given, position: int, gradient: Any) -> Row:
     elements = opinion.elements[smooth]
     exact = None if opinion.complex_step is None else opinion.complex_step[smooth]
     right = opinion.values[smooth] if exact is None else exact
-    difference = relative(values.reshape(-1)[elements], right)
+    sizes = oracles.sizes_of(x).reshape(-1)[elements]  # a column of another unit counts as much
+    difference = relative(sizes * values.reshape(-1)[elements], sizes * right)
     swept = oracles.sweep(
         given.layer, position, values, opinion.elements[~smooth], given.dy, given.y, x, given.random
     )
     rest = x.size - len(opinion.elements)
-    if _is_wrong(given, position, values, elements, right, difference, exact is not None):
+    if missing := int(np.sum(~np.isfinite(values))):  # also where nothing was compared
+        verdict, text = FAIL, f"{missing} of {values.size} values are not finite"
+    elif _is_wrong(given, position, values, elements, right, difference, exact is not None):
         cut_off = _if_cut_off(to_numpy(gradient), elements, right)
         verdict, text = FAIL, cut_off or _name(given, position, values, elements, right)
     elif (
@@ -82,7 +85,8 @@ def _is_wrong(
 def _verdict(given: Given, position: int, values: np.ndarray, right: np.ndarray) -> tuple[str, str]:
     """Return the verdict on a gradient that is right where it was compared, and the reason."""
     if given.opinions[position].kinks.any() and (
-        problem := _shared_at_kinks(given, position, values)
+        problem := _too_large_at_kinks(given, position, values)
+        or _shared_at_kinks(given, position, values)
     ):
         return FAIL, problem
     reason = _says_nothing(given, position, right)
@@ -168,12 +172,27 @@ def _another(layer: Layer, position: int, gradient: Any) -> str:
     return f"; {names[0]} has it: {OTHER_ORDER}" if names else ""
 
 
+def _too_large_at_kinks(given: Given, position: int, values: np.ndarray) -> str:
+    """Say so where the derivative at a kink is more than the slope of its steeper side."""
+    opinion = given.opinions[position]
+    own = np.abs(values.reshape(-1)[opinion.elements])
+    wrong = np.flatnonzero(own > (1 + given.precision.jump) * opinion.reach)
+    if not wrong.size:
+        return ""
+    where = np.unravel_index(opinion.elements[wrong[0]], values.shape)
+    return (
+        f"at {len(wrong)} of {opinion.kinks.sum()} kinks it is steeper than the function on either "
+        f"side, the first at {[int(i) for i in where]}"
+    )
+
+
 def _shared_at_kinks(given: Given, position: int, values: np.ndarray) -> str:
     """Compare the derivative when all elements at a kink move together, which ties do smoothly."""
     x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
     together = np.zeros_like(x)
     together.flat[opinion.elements[opinion.kinks]] = 1
-    step = given.precision.step * oracles.size_of(x)
+    together *= oracles.sizes_of(x)
+    step = given.precision.step
     up, down = oracles.difference_y(given.layer, position, x, step * together, given.dy, given.y)
     right, own = (up + down) / 2 / step, float(np.sum(values * together))
     if abs(up - down) > given.precision.jump * abs(up + down):
