@@ -16,7 +16,7 @@ def batch_norm_dx(formula):
 
         def backward(dy, cache):
             axes = [axis for axis, size in enumerate(cache.mean.shape) if size == 1]
-            m = np.prod([cache.x.shape[axis] for axis in axes])
+            m = tf.cast(tf.size(cache.x) // tf.size(cache.mean), cache.mean.dtype)
             gamma = align(cache.gamma, cache.mean.shape)
             x_hat, dx_hat = (cache.x - cache.mean) * cache.r, gamma * dy
             a = tf.reduce_mean(dx_hat, axes, keepdims=True)
@@ -150,7 +150,7 @@ MISTAKES = {
         "the sign of the mean term",
     ),
     "dgamma a mean": (
-        change(batch_norm, 1, lambda g, dy, c: g / (dy.shape[0] * dy.shape[1] * dy.shape[2])),
+        change(batch_norm, 1, lambda g, dy, c: g / tf.cast(tf.size(dy) // tf.size(g), g.dtype)),
         "bn",
         "gamma",
         "a mean instead of the sum",
