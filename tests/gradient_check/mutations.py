@@ -13,8 +13,8 @@ MUTATIONS = [
     (
         "overlook moving statistics",
         NETWORK,
-        "(*self.forward, *self.statistics, *self.derivatives)",
-        "(*self.forward, *self.derivatives)",
+        "return values and moved and all(",
+        "return values and all(",
         TESTS + "network.py::test_moving_statistics_that_stand_still_fail",
     ),
     (

@@ -168,7 +168,7 @@ def _believable(exact: np.ndarray, elements: np.ndarray, differences: Difference
     stays.
     """
     slopes, steps, sizes, values, smooth = differences
-    size = np.linalg.norm((values * sizes)[smooth])
+    size = float(np.linalg.norm((values * sizes)[smooth]))
 
     def distance(found: np.ndarray) -> float:
         return float(np.linalg.norm(((exact - found) * sizes)[smooth]))
