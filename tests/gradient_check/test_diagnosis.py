@@ -173,7 +173,7 @@ def test_what_is_the_same_in_several_layers_is_joined():
         (lambda moving, batch, momentum: moving, "it is not updated"),
         (
             lambda moving, batch, momentum: (1 - momentum) * moving + momentum * batch,
-            "momentum and 1 - momentum are exchanged",
+            "momentum and 1 - momentum are swapped",
         ),
         (lambda moving, batch, momentum: 0.5 * (moving + batch), UNKNOWN),
     ],

@@ -99,7 +99,7 @@ def _name_statistic(certificate: Certificate, row: Statistic) -> Finding:
     named = {
         "it is updated in inference": after(training=True),
         "it is not updated": after(training=False),
-        "momentum and 1 - momentum are exchanged": after(momentum=1 - network.momentum),
+        "momentum and 1 - momentum are swapped": after(momentum=1 - network.momentum),
     }
     mistake = next((n for n, z in named.items() if mistakes.explains(z, found, right)), UNKNOWN)
     return Finding(row.layer, row.name, None, mistake)

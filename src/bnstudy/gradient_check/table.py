@@ -84,7 +84,7 @@ def _verdict(row: Derivative) -> str:
         return "pass"
     if row.local.passed and row.alone != "compiled step":
         return "FAIL (passes it on)"
-    return f"FAIL, {row.alone} alone" if row.alone else "FAIL, no two agree"
+    return f"FAIL, {row.alone} alone" if row.alone else "FAIL, unclear which"
 
 
 def rounding_lines(rows: list[Rounding]) -> Iterator[str]:

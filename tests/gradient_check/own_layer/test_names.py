@@ -218,7 +218,7 @@ STUDENTS = [
         (layers.norm(1, 0)[0], layers.norm_inputs((4, 6), (6,))),
         "dx: its means are taken over axis 0; forward takes them over axis 1",
     ),
-    (sides_exchanged, (leaky_forward, layers.random(5, 7)), "the two sides are exchanged"),
+    (sides_exchanged, (leaky_forward, layers.random(5, 7)), "the two sides are swapped"),
     (
         each_index_once,
         (indices_forward, (np.array([[0, 3], [3, 1]]), layers.random(5, 2))),

@@ -173,10 +173,11 @@ def _elementwise(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     yield "dy is passed on as it is: the layer's own slope is missing", dy
     slope = right / np.where(dy, dy, 1)
     yield "the factor dy is missing", slope
-    yield "the mask is inverted (dy passes where it must not, and the other way round)", dy - right
+    inverted = "the mask is inverted (dy passes where it must not, and the other way round)"
+    yield inverted, dy - right
     yield "the slope is applied twice", right * slope
-    exchanged = dy * (slope.min() + slope.max() - slope)
-    yield "the slopes of the two sides are exchanged", exchanged
+    swapped = dy * (slope.min() + slope.max() - slope)
+    yield ("the slopes of the two sides are swapped" if slope.all() else inverted), swapped
     yield "y in place of the slope", dy * case.y
     yield "y in place of dx: dy and the slope are both missing", case.y
     yield "the mask is taken from the sign of dy, not of x", dy * (dy > 0)
