@@ -287,6 +287,13 @@ MUTATIONS = [
         "called_swapped",
     ),
     (
+        "call an inverted mask swapped slopes",
+        "gradient_check/own_layer/candidates.py",
+        "if slope.all() else inverted",
+        "if True else inverted",
+        TESTS + "test_candidates.py::test_the_mistake_is_named",
+    ),
+    (
         "do not say that zeros are expected",
         "gradient_check/own_layer/names.py",
         "if not right.any():",
