@@ -47,8 +47,8 @@ MUTATIONS = [
     (
         "believe that a gradient grows with dy",
         "gradient_check/own_layer/check.py",
-        "problems += _not_linear(given, y, cache, returned)",
-        "pass",
+        "([] if failed else bent)",
+        "[]",
         LAYER + "test_a_gradient_that_does_not_grow_with_dy_is_wrong",
     ),
     (
