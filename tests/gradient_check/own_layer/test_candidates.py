@@ -124,7 +124,7 @@ WRONG = [
     (decayed, DENSE, "db: this is dw, summed over its axis 0"),
     (lambda dy, c: dy * c[0], DROPOUT, "dx: a constant factor of 0.8: a number that forward uses"),
     (lambda dy, c: dy * c[0] / 0.2, DROPOUT, "a constant factor of 4: c / (1 - c) with c = 0.8"),
-    (lambda dy, c: dy * (1 - c[1]) / 0.8, DROPOUT, "dx: the mask is inverted"),
+    (lambda dy, c: dy * (1 - c[0]) / 0.8, DROPOUT, "dx: the mask is inverted"),
     (lambda dy, c: dy / c[1], DROPOUT, "(it should be 0 there)"),
     (lookup_once, LOOKUP, "dw: an index that occurs twice counts once: use np.add.at"),
     (layers.conv_backward, (padded_forward, layers.conv_inputs()), "padding is still there, 1 on"),
