@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bnstudy.plots.style import COLORS, save, style
 from bnstudy.plots.groups import common_title
+from bnstudy.plots.style import COLORS, save, style
 from bnstudy.run_folder.weights import PICTURES
 from bnstudy.trained.evaluation import BINS, Evaluation
 
