@@ -82,14 +82,14 @@ def probabilities_in_numpy(network, images):
 
     config, found = network.run.config, weights.load(network.run.folder).arrays
     arrays = {name: np.asarray(array, np.float64) for name, array in found.items()}
-    debias = (config.bn.momentum, config.bn.moving_variance_init) if config.bn.debias else None
     numpy = numpy_network.Network(
         arrays=arrays,
         labels=np.zeros(len(images), np.int64),
         axes=(0, 1, 2) if config.bn.axes == "channel" else (0,),
         epsilon=config.bn.epsilon,
         training=False,
-        debias=debias,
+        momentum=config.bn.momentum,
+        initial=config.bn.moving_variance_init if config.bn.debias else None,
     )
     x = (images - arrays["standardization/mean"]) / arrays["standardization/stddev"]
     logits = numpy_network.apply_layers([layer.name for layer in network.model.layers], x, numpy)

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from bnstudy.cli.configuration import Commands, path
 from bnstudy.output import echo
-from bnstudy.run_folder.files import write_json
-from bnstudy.run_folder.weights import TRAINING_IMAGES
 
 if TYPE_CHECKING:
     from bnstudy.trained.evaluation import Evaluation
@@ -65,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _keep(found: "Evaluation", network: "TrainedNetwork", options: argparse.Namespace) -> int:
     """Write what is known of the training images into the run folder, and print it."""
+    from bnstudy.run_folder.files import write_json
+    from bnstudy.run_folder.weights import TRAINING_IMAGES
     from bnstudy.trained import tables
 
     kept = {"accuracy": found.accuracy, "cost": found.cost, "precision": found.precision}
