@@ -47,6 +47,7 @@ LIMITS = {  # key -> (good values, bad values)
     "training.batch_size": ([2, 50], [0, 1, 51, -2, 2.0, 10**20]),
     "training.gradients": (["manual", "as_posted"], ["auto"]),
     "training.precision": (["bfloat16"], ["float16", 32]),
+    "training.on_divergence": (["stop", "record"], ["ignore", None]),
     "optimizer.name": (["sgd", "momentum", "adam", "amsgrad"], ["Adam", None]),
     "optimizer.variant": (["paper", "keras"], ["optax", "as_posted", "pytorch"]),
     "optimizer.learning_rate": ([1e-3, 1], [0, -1, "1e-3", None, 1e300]),

@@ -281,4 +281,25 @@ MUTATIONS = [
         "if name",
         f"{RUN}::test_the_weights_are_those_of_the_last_checkpoint_without_the_optimizers_state",
     ),
+    (
+        "look at the cost ten times a second where the step is asked for",
+        "runner/training.py",
+        "0.0 if self._records else SYNC_INTERVAL",
+        "SYNC_INTERVAL",
+        "tests/runner/test_divergence.py::test_the_step_does_not_depend_on_when_the_run_saves",
+    ),
+    (
+        "repeat a run that diverged",
+        "run_folder/folder.py",
+        ' or "diverged_at_step" in (run.result or {})',
+        "",
+        "tests/runner/test_divergence.py::test_it_is_not_run_again_not_even_for_more_epochs",
+    ),
+    (
+        "keep the weights of a run that diverged",
+        "runner/loop.py",
+        "    if diverged_at is None:\n        weights.save",
+        "    if True:\n        weights.save",
+        "tests/runner/test_divergence.py::test_a_run_that_diverged_has_no_trained_network",
+    ),
 ]

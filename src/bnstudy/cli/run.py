@@ -33,10 +33,11 @@ def run(options: argparse.Namespace) -> int:
     folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
     finished = None if options.fresh else finished_result(folder, config)
     result = finished or bnstudy.run(config, folder, fresh=options.fresh)
-    echo(
-        f"{folder}: {'already finished, ' if finished else ''}test accuracy "
-        f"{result['test_accuracy']:.4f} in epoch {result['epochs']}; see {folder / 'test.png'}"
-    )
+    ended = f"test accuracy {result['test_accuracy']:.4f} in epoch {result['epochs']}"
+    if "diverged_at_step" in result:
+        ended = f"diverged at step {result['diverged_at_step']}, in epoch {result['epochs']}"
+    already = "already finished, " if finished else ""
+    echo(f"{folder}: {already}{ended}; see {folder / 'test.png'}")
     return 0
 
 

@@ -78,6 +78,7 @@ class TrainingConfig(_Strict):
     batch_size: int = Field(ge=1, le=1_000_000)
     gradients: Literal["autodiff", "manual", "as_posted"]
     precision: Literal["float32", "bfloat16"]
+    on_divergence: Literal["stop", "record"]
 
 
 class OptimizerConfig(_Strict):

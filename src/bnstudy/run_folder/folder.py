@@ -53,7 +53,8 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
             f"{folder} has {epochs} epochs already, more than training.epochs "
             f"{config.training.epochs}; name a new folder with --out"
         )
-    return run.result if epochs == config.training.epochs else None  # None: to be extended
+    ended = epochs == config.training.epochs or "diverged_at_step" in (run.result or {})
+    return run.result if ended else None  # None: to be extended
 
 
 @contextmanager

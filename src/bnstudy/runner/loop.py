@@ -21,7 +21,7 @@ from bnstudy.run_folder import files, log, weights
 from bnstudy.run_folder.folder import claim, extend
 from bnstudy.run_folder.provenance import record_run
 from bnstudy.runner.progress import ProgressBar
-from bnstudy.runner.training import Training
+from bnstudy.runner.training import Diverged, Training
 
 NO_BFLOAT16 = (
     "this CPU has no bfloat16 instructions: convolutions of bfloat16 numbers run in float32, which "
@@ -85,18 +85,28 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
     progress = ProgressBar(config.training.epochs, copies * len(training.dataset.train_labels))
     with record_run(folder, command, training.step):
         try:
-            _train(training, folder, progress, stop)
+            diverged_at = _train(training, folder, progress, stop)
         finally:
             progress.close()
         plot_run(folder)
-    weights.save(folder / weights.FILE, config, training.weights())
     result = log.result_from(training.state.rows, config, count_parameters(training))
+    if diverged_at is None:
+        weights.save(folder / weights.FILE, config, training.weights())
+    else:
+        result["diverged_at_step"] = diverged_at
     files.write_json(folder / "result.json", result)  # last: now the run has finished
     return result
 
 
-def _train(training: Training, folder: Path, progress: ProgressBar, stop: StopRequest) -> None:
-    """Run the remaining epochs; save at intervals, and when asked to stop."""
+def _train(
+    training: Training, folder: Path, progress: ProgressBar, stop: StopRequest
+) -> int | None:
+    """Run the remaining epochs; save at intervals, and when asked to stop.
+
+    Returns:
+        None, or the step at which the run diverged, if the configuration wants that recorded.
+
+    """
     checkpoints, config = folder / "checkpoints", training.config
     saved = time.monotonic()
 
@@ -119,11 +129,19 @@ def _train(training: Training, folder: Path, progress: ProgressBar, stop: StopRe
             save()
 
     while training.state.epoch < config.training.epochs:
-        training.train_epoch(progress, after_step)
-        row = training.finish_epoch(stop_if_asked)
+        try:
+            training.train_epoch(progress, after_step)
+            row = training.finish_epoch(stop_if_asked)
+        except Diverged:
+            if config.training.on_divergence == "stop":
+                raise
+            step = training.record_divergence()
+            log.write_metrics(folder, training.state.rows)
+            return step
         save()
         log.write_metrics(folder, training.state.rows)
         progress.end_epoch(row)
+    return None
 
 
 def count_parameters(training: Training) -> int:

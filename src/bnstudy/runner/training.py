@@ -28,6 +28,10 @@ SYNC_INTERVAL = 0.1  # seconds; the running sums are not copied from the device 
 PRECISIONS = {"float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
+class Diverged(UserError):
+    """The cost, or a weight, is no longer finite."""
+
+
 @dataclass
 class TrainState:
     """The position of a run, and the running sums of its current epoch."""
@@ -74,6 +78,9 @@ class Training:
         self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
         self.evaluate = make_evaluate(self.model, standardize.test)
         self.state, self._sums = TrainState(), make_sums()
+        self._records = config.training.on_divergence == "record"
+        # To name the step at which the cost is no longer finite, every step has to be looked at.
+        self._sync_interval = 0.0 if self._records else SYNC_INTERVAL
         self._made_by = _made_by(config, dataset)
 
     @property
@@ -111,7 +118,7 @@ class Training:
             state.images += len(labels)
             state.step += 1
             last = state.step == self.batches.steps
-            if last or time.monotonic() - synced >= SYNC_INTERVAL:
+            if last or time.monotonic() - synced >= self._sync_interval:
                 self._sync_sums()
                 synced = time.monotonic()
                 progress.update(
@@ -141,11 +148,16 @@ class Training:
             UserError: the cost is not finite.
 
         """
-        state, start = self.state, time.monotonic()
+        start = time.monotonic()
         images, labels = self.dataset.test_images, self.dataset.test_labels
         test_cost, test_accuracy = self.evaluate(images, labels, after_batch=after_batch)
         if not math.isfinite(test_cost):
             raise self.diverged(f"the test cost became {test_cost}")
+        return self._end_epoch(test_cost, test_accuracy, time.monotonic() - start)
+
+    def _end_epoch(self, test_cost: float, test_accuracy: float, seconds: float) -> EpochMetrics:
+        """Append the row of this epoch, and move on to the next one."""
+        state = self.state
         row = EpochMetrics(
             epoch=state.epoch + 1,
             learning_rate=self.rate,
@@ -155,7 +167,7 @@ class Training:
             test_cost=test_cost,
             test_accuracy=test_accuracy,
             train_seconds=round(state.seconds, 3),
-            test_seconds=round(time.monotonic() - start, 3),
+            test_seconds=round(seconds, 3),
         )
         self.state = TrainState(epoch=state.epoch + 1, rows=[*state.rows, row])
         return row
@@ -175,6 +187,8 @@ class Training:
         arrays = {name: variable.numpy() for name, variable in self.variables.items()}
         for name, array in arrays.items():
             if not np.isfinite(array).all():
+                if self._records:
+                    return  # the next step's cost, or the test's, will not be finite either
                 raise self.diverged(f"{name} holds a number that is not finite")
         arrays |= self.weights()
         saved = {**self.state.as_json(), "made_by": self._made_by}
@@ -230,14 +244,29 @@ class Training:
         self.state = TrainState.from_json(saved)
         self._sums = make_sums(self.state.cost_sum, self.state.correct)
 
-    def diverged(self, what: str) -> UserError:
+    def record_divergence(self) -> int:
+        """Make the epoch in which the cost ceased to be finite the last one.
+
+        Its training metrics are those up to the step of the divergence; of the test, only the
+        accuracy is a number.
+
+        Returns:
+            The number of finished steps, the one that diverged included.
+
+        """
+        step = self.step
+        _, test_accuracy = self.evaluate(self.dataset.test_images, self.dataset.test_labels)
+        self._end_epoch(math.nan, test_accuracy, 0.0)
+        return step
+
+    def diverged(self, what: str) -> Diverged:
         """Return the error that says where the run diverged and what to try."""
         state, tries = self.state, ["a smaller optimizer.learning_rate"]
         if self.config.model.batch_norm == "none":
             tries.append("model.batch_norm=custom")
         if self.config.training.precision != "float32":
             tries.append("training.precision=float32")
-        return UserError(
+        return Diverged(
             f"{what} by step {self.step} (epoch {state.epoch + 1}, step {state.step} of "
             f"{self.batches.steps}), learning rate {self.rate:.4g}; the last checkpoint is intact; "
             f"in a new folder, try {' or '.join(tries)}"
