@@ -1,11 +1,15 @@
 """Which runs are which arm of the experiment."""
 
-from bnstudy.report.arms import ARMS, designs
+from bnstudy.report.arms import ARMS, MEANING, designs
 from bnstudy.run_folder.log import load_log
 
 
 def logs_of(*folders):
     return [load_log(folder) for folder in folders]
+
+
+def test_every_arm_has_a_meaning():
+    assert MEANING.keys() == ARMS.keys()
 
 
 def test_every_arm_is_found_by_its_configuration(make_finished):

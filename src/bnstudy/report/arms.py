@@ -23,6 +23,8 @@ MEANING = {
     "b": "batch norm, Adam",
     "c": "batch norm, AMSGrad",
     "d": "no batch norm, AMSGrad",
+    "c, bias-corrected": "with optimizer.variant keras",
+    "c, gradients as posted": "with the author's three wrong derivatives",
 }
 # A claim about single arms may be tested with runs of fewer epochs, so these do not separate runs.
 _FREE = {"case", "seed", "training.epochs", *_KEYS}
