@@ -168,7 +168,7 @@ MUTATIONS = [
     (
         "exit with 0 although a gradient is wrong",
         "cli/check.py",
-        "return 0 if certificate.passed else 1",
+        "return 0 if table.passed(certificate, rounded) else 1",
         "return 0",
         "tests/cli/test_check.py::test_the_authors_gradients_are_exit_code_1_and_named",
     ),

@@ -271,5 +271,6 @@ def test_who_is_alone_does_not_depend_on_the_size_of_the_error(which, error):
 
 
 def test_nobody_is_alone_where_the_error_does_not_show_along_the_directions():
-    values = np.array([[1.0, 1.0], [1.0, 1.0], [1.0 + 1e-15, 1.0]])
-    assert Comparison(values, 1e-6).alone is None
+    for by_hand, steps in ((1.0, 1.0 + 1e-15), (1.0 + 1e-12, 1.0)):  # rounding, and no more
+        values = np.array([[by_hand, 1.0], [1.0, 1.0], [steps, 1.0]])
+        assert Comparison(values, 1e-6).alone is None
