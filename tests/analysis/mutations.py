@@ -38,4 +38,18 @@ MUTATIONS = [
         "random.random(x.shape) < c",
         CORRUPTIONS + "test_impulse_noise_hits_its_share_with_as_much_salt_as_pepper",
     ),
+    (
+        "take the batch's statistics where they are frozen",
+        "analysis/landscape.py",
+        "training=not frozen",
+        "training=True",
+        "tests/analysis/test_landscape.py::test_frozen_the_statistics_are_the_moving_ones_and_constants",
+    ),
+    (
+        "leave the moving statistics where the last batch put them",
+        "analysis/landscape.py",
+        "[*self.model.parameters.values(), *self.model.statistics.values()]",
+        "[*self.model.parameters.values()]",
+        "tests/analysis/test_landscape.py::test_weights_and_statistics_are_put_back",
+    ),
 ]

@@ -54,11 +54,11 @@ def test_it_evaluates_the_test_images_of_the_run(networks):
 def test_it_evaluates_the_plain_training_images(networks):
     network = networks("c activation")
     found, images = evaluate(network, "training")
-    train_images, *_ = digits.load()
-    assert len(images) == len(found.labels) == 1437
-    assert {image.tobytes() for image in images} <= {image.tobytes() for image in train_images}
-    expected = probabilities_in_numpy(network, images)
-    np.testing.assert_allclose(found.probabilities, expected, atol=2e-6)
+    train_images, train_labels, *_ = digits.load()
+    np.testing.assert_array_equal(images, train_images)
+    np.testing.assert_array_equal(found.labels, train_labels)
+    expected = probabilities_in_numpy(network, images[:20])
+    np.testing.assert_allclose(found.probabilities[:20], expected, atol=2e-6)
     assert tables.comparison(found) == "on the plain training images, in inference mode"
 
 
