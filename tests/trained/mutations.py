@@ -45,8 +45,8 @@ MUTATIONS = [
     (
         "evaluate the training images",
         "trained/evaluation.py",
-        "test_batches(dataset.test_images, dataset.test_labels, EVALUATION_BATCH)",
-        "test_batches(dataset.train_images[:30], dataset.train_labels[:30], EVALUATION_BATCH)",
+        '{"training": dataset[:2], "test": dataset[2:]}[split]',
+        "dataset[:2]",
         f"{EVALUATION}::test_it_evaluates_the_test_images_of_the_run",
     ),
     (

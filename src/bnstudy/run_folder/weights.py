@@ -71,7 +71,7 @@ def load(run_folder: str | Path) -> Weights:
             f"{run.folder} has not finished: it has {done} of {asked} epochs; the command that "
             "started it continues it"
         )
-    if "diverged_at_step" in run.result:
+    if "diverged_at_step" in (run.result or {}):
         raise UserError(f"{run.folder} diverged, so that it has no trained network")
     path, newest = run.folder / FILE, checkpoint.newest(run.folder / "checkpoints")
     if path.is_file():
