@@ -178,9 +178,9 @@ MUTATIONS = [
     (
         "write the new configuration before the old result is gone",
         "run_folder/folder.py",
-        '    (folder / "result.json").unlink(missing_ok=True)\n',
+        '    (folder / "result.json").unlink(missing_ok=True)  # first',
         '    files.write_text_atomic(folder / "config.yaml", config.to_yaml())\n'
-        '    (folder / "result.json").unlink(missing_ok=True)\n',
+        '    (folder / "result.json").unlink(missing_ok=True)  # first',
         f"{EXTENSION}::test_a_finished_run_is_extended_bit_for_bit",
     ),
     (
@@ -193,7 +193,7 @@ MUTATIONS = [
     (
         "believe the configuration that a run has finished",
         "run_folder/folder.py",
-        "return run.result if epochs == config.training.epochs else None",
+        "return run.result if ended else None",
         "return run.result",
         f"{EXTENSION}::test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished",
     ),
