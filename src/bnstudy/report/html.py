@@ -46,8 +46,8 @@ CLASSES = {
     NOT_JUDGED: "none",
 }
 VERSIONS = ("bnstudy", "python", "tensorflow", "keras", "numpy")  # of environment.json
-# Runs that differ in one of these are drawn in different figures.
 _MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+# Runs that differ in one of these are drawn in different figures.
 _SETTING = ("data.name", "data.train_limit", "data.test_limit", "model.width")
 
 
