@@ -42,10 +42,12 @@ def test_a_stream_without_a_file_that_fails_is_not_an_error():
     echo("x", Gone())
 
 
-def test_no_console_and_a_closed_stream_are_not_errors(monkeypatch):
+def test_no_console_and_a_closed_stream_are_not_errors(monkeypatch, capsys):
     closed = io.StringIO()
     closed.close()
     echo("x", closed)
+    echo("x", None)  # sys.stderr of a program without a console
+    assert capsys.readouterr() == ("", "")  # nor do they go to another stream
     monkeypatch.setattr(sys, "stdout", None)
     echo("x")
 

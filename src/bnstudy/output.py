@@ -2,18 +2,20 @@
 
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
+
+_STANDARD_OUTPUT: Any = object()  # as it is when a line is printed; None is a missing console
 
 
-def echo(line: str, stream: TextIO | None = None) -> None:
+def echo(line: str, stream: TextIO | None = _STANDARD_OUTPUT) -> None:
     """Print a line and flush it; once the reader is gone, print nothing.
 
     Args:
         line: without its line break.
-        stream: standard output unless given.
+        stream: standard output unless given; None is the console of a program that has none.
 
     """
-    stream = stream or sys.stdout
+    stream = sys.stdout if stream is _STANDARD_OUTPUT else stream
     if stream is None or stream.closed:  # a program without a console has none
         return
     encoding = getattr(stream, "encoding", None) or "utf-8"

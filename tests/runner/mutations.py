@@ -302,4 +302,11 @@ MUTATIONS = [
         "    if True:\n        weights.save",
         "tests/runner/test_divergence.py::test_a_run_that_diverged_has_no_trained_network",
     ),
+    (
+        "print on standard output what was meant for a console that is missing",
+        "output.py",
+        "sys.stdout if stream is _STANDARD_OUTPUT else stream\n",
+        "sys.stdout if stream is _STANDARD_OUTPUT else stream or sys.stdout\n",
+        "tests/test_output.py::test_no_console_and_a_closed_stream_are_not_errors",
+    ),
 ]

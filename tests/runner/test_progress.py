@@ -61,12 +61,13 @@ def test_on_a_terminal_there_is_a_bar_that_the_line_replaces():
     assert stream.getvalue().endswith("images/s\n")
 
 
-def test_a_program_without_a_console_runs(monkeypatch):
+def test_a_program_without_a_console_runs_and_prints_nothing_elsewhere(monkeypatch, capsys):
     monkeypatch.setattr(progress.sys, "stderr", None)
     bar = ProgressBar(3, 1000)
     bar.start_epoch(1, 0)
     bar.update(100, 2.0, 0.1)
     bar.end_epoch(ROW)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
