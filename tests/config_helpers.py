@@ -43,6 +43,15 @@ LIMITS = {  # key -> (good values, bad values)
     "bn.center": ([False], ["false", 0]),
     "bn.moving_variance_init": ([0, 0.0, 2], [-0.1, None, 1e38]),
     "bn.debias": ([True], [1]),
+    "bn.virtual_batch_size": ([None, 1, 25, 10**6], [0, -5, 5.0, True, "5"]),
+    "bn.renorm": ([True], [1, "yes", None]),
+    "bn.renorm_clipping": (
+        [{"rmax": 1, "dmax": 0}, {"rmax": 3.5, "dmax": 1e30}],
+        [None, 3, {}, {"rmax": 3}, {"rmax": 0.9, "dmax": 5}, {"rmax": 3, "dmax": -1}]
+        + [{"rmax": 3, "dmax": 5, "rmin": 0}, {"rmax": "3", "dmax": 5}, [3, 5]],
+    ),
+    "bn.renorm_momentum": ([0, 0.9], [1, -0.1, "0.9"]),
+    "bn.noise": ([True], [1, 0.5]),
     "training.epochs": ([1, 10**6], [0, -1, 2.5, 2.0, True, "3", None, [3], {"a": 3}]),
     "training.batch_size": ([2, 50], [0, 1, 51, -2, 2.0, 10**20]),
     "training.gradients": (["manual", "as_posted"], ["auto"]),

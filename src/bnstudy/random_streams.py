@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SHUFFLE, WEIGHTS, CORRUPTION = 0, 1, 2  # the purposes
+SHUFFLE, WEIGHTS, CORRUPTION, NOISE = 0, 1, 2, 3  # the purposes
 
 
 def random_stream(seed: int, purpose: int, index: int) -> np.random.Philox:
@@ -19,3 +19,17 @@ def random_stream(seed: int, purpose: int, index: int) -> np.random.Philox:
 
     """
     return np.random.Philox(key=[seed, purpose], counter=[0, 0, 0, index])
+
+
+def stateless_seed(seed: int, purpose: int, index: int) -> int:
+    """Return the first of the two seeds of TensorFlow's stateless generators; the step is second.
+
+    Augmentation draws with (seed, step), which no other purpose ever gives.
+
+    Args:
+        seed: of the run, below 2**31.
+        purpose: one of the above, not 0.
+        index: of what draws, below 2**20.
+
+    """
+    return seed + (purpose << 32) + (index << 40)

@@ -97,6 +97,39 @@ def test_bias_correction_is_refused_for_the_frameworks_layer():
         assert load_config(case, overrides={"bn.debias": True}).bn.debias
 
 
+RELATIVES = {"virtual_batch_size": (25, "null"), "renorm": (True, "false"), "noise": (True, "false")}
+
+
+@pytest.mark.parametrize("name", RELATIVES)
+def test_the_relatives_of_batch_norm_are_refused_for_the_frameworks_layer(name):
+    value, off = RELATIVES[name]
+    message = refusal("b", overrides={f"bn.{name}": value})
+    assert message.startswith(f"bn.{name}: must be {off} when model.batch_norm is keras, got ")
+    for case in ("a", "c"):
+        assert getattr(load_config(case, overrides={f"bn.{name}": value}).bn, name) == value
+
+
+def test_ghost_batches_divide_a_batch_and_are_not_renormalized():
+    ghosts = "bn.virtual_batch_size"
+    message = refusal("c", overrides={ghosts: 20})
+    assert "training.batch_size: must be a multiple of bn.virtual_batch_size, 20, got 50" in message
+    message = refusal("c", overrides={ghosts: 25, "bn.renorm": True})
+    assert f"{ghosts}: must be null when bn.renorm is true, got 25 (from --set)" in message
+    message = refusal("c", overrides={ghosts: 1, "bn.axes": "activation"})
+    assert f"{ghosts}: must be at least 2 when bn.axes is activation, got 1" in message
+    assert load_config("c", overrides={ghosts: 1}).ghost_batches() == 1
+    assert load_config("a", overrides={ghosts: 20}).ghost_batches() is None  # nothing to divide
+
+
+@pytest.mark.parametrize(
+    "value", [{"rmax": 0.5, "dmax": 5}, {"rmax": 3}, {"rmax": 3, "dmax": 5, "rmin": 0}, 3]
+)
+def test_the_limits_of_renormalization_are_named_in_a_refusal(value):
+    message = refusal(overrides={"bn.renorm_clipping": value})
+    right = "must be {rmax: a number >= 1 and <= 1e+30, dmax: a number >= 0 and <= 1e+30}"
+    assert message.startswith(f"bn.renorm_clipping: {right}, got ")
+
+
 @pytest.mark.parametrize("batch_norm", ["keras", "custom"])
 def test_either_batch_norm_takes_statistics_per_activation(batch_norm):
     overrides = {"model.batch_norm": batch_norm, "bn.axes": "activation"}
@@ -179,6 +212,8 @@ def test_schema_agrees_with_the_loader(key):
         "training.epochs": [2.0],
         "checkpoint.every_steps": [2.0],
         "optimizer.double_every": [2.0],
+        "bn.virtual_batch_size": [5.0],
+        "bn.renorm_clipping": [{}, {"rmax": 3}],
         "optimizer.variant": ["optax", "as_posted"],
         "data.dir": ["\udcff"],
         "data.train_limit": [10.0],

@@ -75,6 +75,9 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     """Return the allowed values in words, from their JSON Schema: "an integer >= 1 or null"."""
     if "anyOf" in schema:
         return " or ".join(map(_allowed, schema["anyOf"]))
+    if "properties" in schema:
+        parts = [f"{name}: {_allowed(part)}" for name, part in schema["properties"].items()]
+        return f"{{{', '.join(parts)}}}"
     if "enum" in schema:
         return one_of(schema["enum"])
     kinds = {

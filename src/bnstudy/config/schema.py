@@ -58,6 +58,13 @@ class ModelConfig(_Strict):
     weight_stddev: float = Field(ge=1e-30, le=1e30)
 
 
+class RenormClipping(_Strict):
+    """The limits of batch renormalization, once they are open."""
+
+    rmax: float = Field(ge=1, le=1e30)
+    dmax: float = Field(ge=0, le=1e30)
+
+
 class BatchNormConfig(_Strict):
     """The batch norm layers."""
 
@@ -69,6 +76,11 @@ class BatchNormConfig(_Strict):
     center: bool
     moving_variance_init: float = Field(ge=0, le=1e30)
     debias: bool
+    virtual_batch_size: int | None = Field(ge=1, le=1_000_000)
+    renorm: bool
+    renorm_clipping: RenormClipping
+    renorm_momentum: float = Field(ge=0, le=0.999999)
+    noise: bool
 
 
 class TrainingConfig(_Strict):
@@ -126,10 +138,40 @@ class Config(_Strict):
             if self.training.batch_size == 1:  # one image has no variance over images
                 right = f"must be at least 2 when {key} is {value}"
                 raise _conflict(right, "training.batch_size", key)
-        if self.bn.debias and self.model.batch_norm == "keras":  # its layer has no such correction
-            right = "must be false when model.batch_norm is keras"
-            raise _conflict(right, "bn.debias", "model.batch_norm")
+        self._check_relatives()
         return self
+
+    def _check_relatives(self) -> None:
+        """Refuse what the framework's layer has not, and ghost batches that cannot be."""
+        if self.model.batch_norm == "keras":
+            for name in ("debias", "virtual_batch_size", "renorm", "noise"):
+                if value := getattr(self.bn, name):
+                    off = "false" if value is True else "null"
+                    right = f"must be {off} when model.batch_norm is keras"
+                    raise _conflict(right, f"bn.{name}", "model.batch_norm")
+        size = self.ghost_batches()
+        if size is None:
+            return
+        if self.bn.renorm:
+            right = "must be null when bn.renorm is true"
+            raise _conflict(right, "bn.virtual_batch_size", "bn.renorm")
+        if size == 1 and self.bn.axes == "activation":  # one image has no variance over images
+            right = "must be at least 2 when bn.axes is activation"
+            raise _conflict(right, "bn.virtual_batch_size", "bn.axes")
+        if self.training.batch_size % size:
+            right = f"must be a multiple of bn.virtual_batch_size, {size}"
+            raise _conflict(right, "training.batch_size", "bn.virtual_batch_size")
+
+    def ghost_batches(self) -> int | None:
+        """Return the number of images of a ghost batch, if there are any."""
+        return self.bn.virtual_batch_size if self.model.batch_norm == "custom" else None
+
+    def can_be_extended(self) -> bool:
+        """Return whether more epochs leave those that were trained as they are.
+
+        The limits of batch renormalization open at parts of all steps.
+        """
+        return not self.bn.renorm
 
     def statistics_over_images(self) -> dict[str, str]:
         """Return the keys, with their values, that require a variance over the images alone.
@@ -245,7 +287,10 @@ def descriptions() -> dict[str, str]:
 @functools.cache
 def key_schema(key: str) -> dict[str, Any]:
     """Return the JSON Schema of one key's value."""
-    return _find(Config.model_json_schema(), key)
+    schema = Config.model_json_schema()
+    found = _find(schema, key)
+    name = found.get("$ref", "").rpartition("/")[2]
+    return schema["$defs"][name] if name else found
 
 
 def _find(schema: dict[str, Any], key: str) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class TrainingBatches:
         steps: number of batches in an epoch.
 
     Raises:
-        UserError: the last batch would be one image, where statistics are taken over images alone.
+        UserError: the last batch would be one image, where statistics are taken over images alone,
+            or ghost batches do not divide it.
 
     """
 
@@ -67,7 +68,8 @@ class TrainingBatches:
         self._originals = config.training.batch_size // (2 if self._augment else 1)
         self._images, self._labels = dataset.train_images, dataset.train_labels
         self._standardize = standardize
-        _check_last_batch(config, len(dataset.train_labels) % config.training.batch_size)
+        copies = config.training.batch_size // self._originals
+        _check_last_batch(config, copies * (len(dataset.train_labels) % self._originals))
         self.steps = math.ceil(len(dataset.train_labels) / self._originals)
         # The order of one epoch, made once.
         self._order = lru_cache(maxsize=1)(
@@ -114,12 +116,24 @@ class TrainingBatches:
 
 
 def _check_last_batch(config: Config, last: int) -> None:
-    """Refuse a last batch of one image where its variance over images is needed."""
+    """Refuse a last batch that statistics cannot be taken of.
+
+    Args:
+        config: of the run.
+        last: images of the last batch, copies included; 0 where all batches are full.
+
+    """
+    size, ghosts = config.training.batch_size, config.ghost_batches()
     needed_by = config.statistics_over_images()
-    if last == 1 and not config.data.augment and needed_by:
+    other = "choose another training.batch_size or data.train_limit"
+    if last == 1 and needed_by:
         keys = " and ".join(f"{key} {value}" for key, value in needed_by.items())
         raise UserError(
-            f"training.batch_size {config.training.batch_size} leaves a last batch of one image, "
-            f"which has no variance, and {keys} needs one; choose another training.batch_size or "
-            "data.train_limit"
+            f"training.batch_size {size} leaves a last batch of one image, "
+            f"which has no variance, and {keys} needs one; {other}"
+        )
+    if ghosts and last % ghosts:
+        raise UserError(
+            f"training.batch_size {size} leaves a last batch of {last} images, which "
+            f"bn.virtual_batch_size {ghosts} does not divide; {other}"
         )

@@ -17,7 +17,9 @@ from bnstudy.manual import (
     conv2d,
     elu,
     network,
+    noise,
     pooling,
+    renorm,
     sgd,
     softmax_cross_entropy,
 )
@@ -30,7 +32,9 @@ __all__ = [
     "conv2d",
     "elu",
     "network",
+    "noise",
     "pooling",
+    "renorm",
     "sgd",
     "softmax_cross_entropy",
 ]

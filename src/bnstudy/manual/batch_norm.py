@@ -183,6 +183,41 @@ def inference_backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tenso
     return _backward(dy, cache, training=False)
 
 
+def split_images(x: tf.Tensor, size: int) -> tf.Tensor:
+    """Divide a batch into ghost batches: image n belongs to number n mod (N / size).
+
+    Statistics over all axes but 1 and the last, (0, 2, 3) for images, are then those of the ghost
+    batches. A gamma [C] is shared by all of them.
+
+    Args:
+        x: [N, ...], for example [N, H, W, C].
+        size: images of a ghost batch; must divide N.
+
+    Returns:
+        [size, N / size, ...].
+
+    Raises:
+        ValueError: the size does not divide N.
+
+    """
+    x, size = checks.as_tensor("x", x), checks.whole_number("size", size, 1)
+    images = x.shape[0] if x.shape.rank else 1
+    if images is not None and images % size:
+        raise ValueError(f"size must divide the {images} images of x, not {size}")
+    return tf.reshape(x, [size, -1, *_sizes(x)[1:]])  # (37)
+
+
+def join_images(x: tf.Tensor) -> tf.Tensor:
+    """Undo `split_images`."""
+    x = checks.as_tensor("x", x)
+    return tf.reshape(x, [-1, *_sizes(x)[2:]])
+
+
+def _sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
+    """Return the sizes, those that are unknown until the graph runs as tensors."""
+    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
+
+
 def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Tensor:
     """Average exponentially: moving = momentum moving + (1 - momentum) batch.
 

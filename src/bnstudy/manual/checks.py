@@ -136,11 +136,16 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
 
 def learning_rate(value: Any, dtype: tf.DType) -> float | tf.Tensor:
     """Return a rate >= 0; one that is unknown until the graph runs, as a scalar of the dtype."""
+    return scalar("learning_rate", value, dtype, 0)
+
+
+def scalar(name: str, value: Any, dtype: tf.DType, low: float) -> float | tf.Tensor:
+    """Return a number >= low; one that is unknown until the graph runs, as a scalar of a dtype."""
     if tf.is_tensor(value) and _known(value) is None:
-        rate = as_tensor("learning_rate", value)
-        shape_of("learning_rate", rate, [], "one number")
-        return tf.cast(rate, dtype)
-    return number("learning_rate", value, 0)
+        tensor = as_tensor(name, value)
+        shape_of(name, tensor, [], "one number")
+        return tf.cast(tensor, dtype)
+    return number(name, value, low)
 
 
 def count(name: str, value: Any) -> tf.Tensor:
@@ -215,13 +220,14 @@ def batch_norm(
 def statistic(
     name: str, given: Any, gamma: tf.Tensor, x: tf.Tensor, axes: tuple[int, ...]
 ) -> tf.Tensor:
-    """Return a moving statistic with its axes, of length 1."""
+    """Return an average of a statistic with its axes, of length 1."""
     tensor, shape = as_tensor(name, given, [gamma.dtype]), shape_of_statistics(x, axes)
     if not shape.is_compatible_with(tensor.shape):
         shape_of(name, tensor, _without_axes(x, axes), "one number for each group of x")
         for axis in axes:
             tensor = tf.expand_dims(tensor, axis)
-    if name == "moving_variance" and tf.executing_eagerly() and tf.reduce_any(tensor < 0):
+    signed = name.endswith("mean")
+    if not signed and tf.executing_eagerly() and tf.reduce_any(tensor < 0):
         raise ValueError(f"{name} must be >= 0, not {float(tf.reduce_min(tensor)):g}")
     return same_sizes(
         name, tf.ensure_shape(tensor, shape), tf.stack(_sizes_of_statistics(x, axes)), shape

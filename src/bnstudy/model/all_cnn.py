@@ -12,6 +12,7 @@ from bnstudy.config.schema import Config
 from bnstudy.data.dataset import CLASSES, IMAGE_SHAPE
 from bnstudy.manual import network
 from bnstudy.model.batch_norm import AXES
+from bnstudy.model.batch_renorm import BatchRenorm
 from bnstudy.model.fusion import fuse
 from bnstudy.model.layers import (
     AS_POSTED,
@@ -24,6 +25,7 @@ from bnstudy.model.layers import (
     GlobalAveragePool,
     Layer,
 )
+from bnstudy.model.noise import Noise
 from bnstudy.random_streams import WEIGHTS, random_stream
 
 
@@ -84,7 +86,11 @@ class Model:
         self.statistics = _named(self.layers, "statistics")
 
     def forward(
-        self, images: tf.Tensor, training: bool | tf.Tensor, step: int | tf.Tensor = 0
+        self,
+        images: tf.Tensor,
+        training: bool | tf.Tensor,
+        step: int | tf.Tensor = 0,
+        steps: int = 0,
     ) -> tuple[tf.Tensor, list]:
         """Compute the logits.
 
@@ -92,12 +98,13 @@ class Model:
             images: [N, 32, 32, 3].
             training: whether batch norm uses (and remembers) the statistics of this batch.
             step: steps since the start of the run.
+            steps: of the whole run; 0: unknown.
 
         Returns:
             Logits [N, 10], and one cache per convolution and per block of fused layers.
 
         """
-        context = Context(training, self._seed, step)
+        context = Context(training, self._seed, step, steps)
         return network.forward(self._fused_layers, tf.cast(images, self.compute_dtype), context)
 
     def backward(self, dlogits: tf.Tensor, caches: list) -> list[tf.Tensor]:
@@ -152,9 +159,12 @@ def build_layers(
     result: list[Layer] = []
 
     def add_batch_norm(number: int) -> None:
+        shape = (height, width, channels)
         if place := BATCH_NORMS[config.model.batch_norm]:
-            batch_norm, shape = find(place), (height, width, channels)
+            batch_norm = BatchRenorm if config.bn.renorm else find(place)
             result.append(batch_norm(f"bn{number}", shape, AXES[config.bn.axes], config.bn, dtype))
+        if config.bn.noise:
+            result.append(Noise(f"noise{number}", number, shape, dtype))
 
     for number, row in enumerate(ALL_CNN, start=1):
         outputs = scaled_channels(row, config.model.width)

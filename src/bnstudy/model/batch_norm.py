@@ -19,6 +19,8 @@ from bnstudy.model.layers import Layer
 class BatchNorm(Layer):
     """Our own batch norm: learned scale and offset, moving averages, optional bias correction.
 
+    With `virtual_batch_size`, every ghost batch has statistics of its own.
+
     Args:
         name: of the layer.
         shape: of one image [H, W, C] at this point of the network.
@@ -59,29 +61,50 @@ class BatchNorm(Layer):
 
     def forward(self, x, context):
         """Normalize with the batch's statistics and average them, or with the moving averages."""
-        y, cache = _if_training(
-            context.training, lambda: self._forward_training(x), lambda: self._forward_inference(x)
+        ghosts = self._ghosts(context.training)
+        x = batch_norm.split_images(x, ghosts) if ghosts else x
+        y, cache = if_training(
+            context.training,
+            lambda: self._forward_training(x, context),
+            lambda: self._forward_inference(x),
         )
+        y = batch_norm.join_images(y) if ghosts else y
         return y, (context.training, cache)
 
     def backward(self, dy, cache):
         """Return dx and the gradients of gamma and beta, where they are learned."""
         training, norm_cache = cache
-        dx, dgamma, dbeta = _if_training(
+        ghosts = self._ghosts(training)
+        dy = batch_norm.split_images(dy, ghosts) if ghosts else dy
+        dx, dgamma, dbeta = if_training(
             training,
-            lambda: batch_norm.backward(dy, norm_cache),
-            lambda: batch_norm.inference_backward(dy, norm_cache),
+            lambda: self._backward_training(dy, norm_cache),
+            lambda: self._backward_inference(dy, norm_cache),
         )
+        if ghosts:
+            dx = batch_norm.join_images(dx)
+            dgamma, dbeta = (tf.reshape(d, self.gamma.shape) for d in (dgamma, dbeta))
         return dx, _trainable_gradients(self.parameters, dgamma, dbeta)
 
-    def _forward_training(self, x):
-        y, cache = batch_norm.forward(x, self.gamma, self.beta, self.axes, self.config.epsilon)
-        for moving, batch in (
-            (self.moving_mean, cache.mean),
-            (self.moving_variance, cache.variance),
-        ):
-            batch = tf.reshape(batch, moving.shape)
-            moving.assign(batch_norm.update_moving(moving, batch, self.config.momentum))
+    def _ghosts(self, training):
+        """Return the size of the ghost batches, if there are any; inference has none.
+
+        Where a tensor chooses, both branches have them, because XLA wants equal shapes.
+        """
+        return None if training is False else self.config.virtual_batch_size
+
+    def _parameters_for(self, x):
+        """Return gamma, beta and the axes of the statistics, so that they fit x, divided or not."""
+        if x.shape.rank == 4:
+            return self.gamma, self.beta, self.axes
+        gamma, beta = map(_as_ghosts, (self.gamma, self.beta))
+        return gamma, beta, tuple(axis + (axis > 0) for axis in self.axes)
+
+    def _forward_training(self, x, context):
+        gamma, beta, axes = self._parameters_for(x)
+        y, cache = batch_norm.forward(x, gamma, beta, axes, self.config.epsilon)
+        self._average(self.moving_mean, cache.mean, self.config.momentum)
+        self._average(self.moving_variance, cache.variance, self.config.momentum)
         self.updates.assign_add(1)
         return y, cache
 
@@ -89,7 +112,28 @@ class BatchNorm(Layer):
         """Return gamma, beta, mean and variance as inference uses them, [C] or [H, W, C]."""
         return self.gamma, self.beta, *self._inference_statistics()
 
+    def _average(self, moving, batch, momentum):
+        """Move an average towards the statistic of the batch, or the mean of its ghost batches."""
+        if self.config.virtual_batch_size:
+            batch = tf.reduce_mean(batch, axis=1)  # (38)
+        batch = tf.reshape(batch, moving.shape)
+        moving.assign(batch_norm.update_moving(moving, batch, momentum))
+
+    def _backward_training(self, dy, cache):
+        return batch_norm.backward(dy, cache)
+
+    def _forward_inference(self, x):
+        gamma, beta, axes = self._parameters_for(x)
+        mean, variance = self._inference_statistics()
+        if x.shape.rank > 4:
+            shape = [1 if axis in axes else tf.shape(x)[axis] for axis in range(x.shape.rank)]
+            mean, variance = (tf.broadcast_to(_as_ghosts(s), shape) for s in (mean, variance))
+        return batch_norm.inference_forward(
+            x, gamma, beta, mean, variance, axes, self.config.epsilon
+        )
+
     def _inference_statistics(self):
+        """Return the moving mean and variance, corrected for their initial values if configured."""
         mean, variance = self.moving_mean.value(), self.moving_variance.value()
         if self.config.debias:
             momentum, initial = self.config.momentum, self.config.moving_variance_init
@@ -98,11 +142,8 @@ class BatchNorm(Layer):
             variance = tf.maximum(variance, 0)  # rounding can leave a constant channel below zero
         return mean, variance
 
-    def _forward_inference(self, x):
-        mean, variance = self._inference_statistics()
-        return batch_norm.inference_forward(
-            x, self.gamma, self.beta, mean, variance, self.axes, self.config.epsilon
-        )
+    def _backward_inference(self, dy, cache):
+        return batch_norm.inference_backward(dy, cache)
 
 
 class KerasBatchNorm(Layer):
@@ -150,7 +191,7 @@ class KerasBatchNorm(Layer):
         features = tf.reshape(x, [-1, *self.shape])
         mean, variance = (self.statistics[f"moving_{s}"].value() for s in ("mean", "variance"))
         gamma = tf.convert_to_tensor(self.parameters.get("gamma", tf.ones_like(mean)))
-        y = _if_training(
+        y = if_training(
             training,
             lambda: self.layer(features, training=True),
             lambda: self.layer(features, training=False),
@@ -177,7 +218,7 @@ class KerasBatchNorm(Layer):
             )
             return batch_norm.inference_backward(flat_dy, norm_cache)
 
-        dx, dgamma, dbeta = _if_training(training, train, infer)
+        dx, dgamma, dbeta = if_training(training, train, infer)
         return tf.reshape(dx, tf.shape(dy)), _trainable_gradients(self.parameters, dgamma, dbeta)
 
     def for_inference(self):
@@ -196,7 +237,12 @@ def _trainable_gradients(parameters, dgamma, dbeta):
     return [gradients[name] for name in parameters]
 
 
-def _if_training(training: bool | tf.Tensor, train: Callable, infer: Callable) -> Any:
+def _as_ghosts(value: tf.Tensor) -> tf.Tensor:
+    """Give a parameter or average [C] or [H, W, C] the axes of divided images, of length 1."""
+    return tf.reshape(value, [1] * (5 - value.shape.rank) + value.shape.as_list())
+
+
+def if_training(training: bool | tf.Tensor, train: Callable, infer: Callable) -> Any:
     """Take one of two branches, now or when the graph runs."""
     if isinstance(training, bool):
         return train() if training else infer()

@@ -20,6 +20,7 @@ class Context(NamedTuple):
     training: bool | tf.Tensor  # a scalar bool; a tensor chooses when the graph runs
     seed: int = 0  # of the run
     step: int | tf.Tensor = 0  # since the start of the run; with the seed, selects random numbers
+    steps: int = 0  # of the whole run; 0: unknown, and what changes with the step is as at the end
 
 
 class Derivatives(NamedTuple):

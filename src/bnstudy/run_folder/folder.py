@@ -178,7 +178,7 @@ def extend(folder: Path, config: Config) -> None:
 def _check_same(folder: Path, config: Config) -> None:
     """Refuse a folder of another configuration, unless the only difference is more epochs."""
     made_by = load_config(file=folder / "config.yaml")
-    more_epochs = made_by.training.epochs < config.training.epochs
+    more_epochs = config.can_be_extended() and made_by.training.epochs < config.training.epochs
     different = [
         difference
         for difference in differences(config, made_by)

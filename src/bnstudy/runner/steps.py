@@ -32,7 +32,11 @@ Gradients = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]
 
 
 def autodiff_gradients(
-    model: Model, images: tf.Tensor, labels: tf.Tensor, step: int | tf.Tensor = 0
+    model: Model,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    step: int | tf.Tensor = 0,
+    steps: int = 0,
 ) -> Gradients:
     """Run forward in training mode and differentiate automatically.
 
@@ -41,6 +45,7 @@ def autodiff_gradients(
         images: [N, 32, 32, 3].
         labels: integers [N].
         step: steps since the start of the run.
+        steps: of the whole run; 0: unknown.
 
     Returns:
         The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the cost with
@@ -48,16 +53,20 @@ def autodiff_gradients(
 
     """
     with tf.GradientTape() as tape:
-        logits, _ = model.forward(images, training=True, step=step)
+        logits, _ = model.forward(images, training=True, step=step, steps=steps)
         cost, _ = softmax_cross_entropy.forward(logits, labels)
     return cost, logits, tape.gradient(cost, list(model.parameters.values()))
 
 
 def manual_gradients(
-    model: Model, images: tf.Tensor, labels: tf.Tensor, step: int | tf.Tensor = 0
+    model: Model,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    step: int | tf.Tensor = 0,
+    steps: int = 0,
 ) -> Gradients:
     """Run forward in training mode and backward by hand; otherwise like `autodiff_gradients`."""
-    logits, caches = model.forward(images, training=True, step=step)
+    logits, caches = model.forward(images, training=True, step=step, steps=steps)
     cost, cache = softmax_cross_entropy.forward(logits, labels)
     dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
     return cost, logits, model.backward(dlogits, caches)
@@ -71,7 +80,9 @@ GRADIENTS: dict[str, Callable[..., Gradients]] = {
 }
 
 
-def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Callable:
+def make_train_step(
+    model: Model, optimizer: Optimizer, gradients: str, steps: int = 0
+) -> Callable:
     """Compile one training step.
 
     The sums go in and out as tensors, so that no step has to wait until they can be read.
@@ -80,6 +91,7 @@ def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Calla
         model: the network.
         optimizer: of its parameters.
         gradients: a key of `GRADIENTS`.
+        steps: of the whole run; 0: unknown.
 
     Returns:
         train_step(images, labels, learning_rate, step, sums) -> sums: the `MetricSums` with this
@@ -89,7 +101,7 @@ def make_train_step(model: Model, optimizer: Optimizer, gradients: str) -> Calla
 
     @tf.function(input_signature=[*_BATCH, _RATE, _STEP, _SUMS], autograph=False)
     def train_step(images, labels, learning_rate, step, sums):
-        cost, logits, dparameters = GRADIENTS[gradients](model, images, labels, step)
+        cost, logits, dparameters = GRADIENTS[gradients](model, images, labels, step, steps)
         optimizer.apply(dparameters, learning_rate)
         count = tf.cast(tf.shape(labels)[0], tf.float64)
         return accumulate(sums, tf.cast(cost, tf.float64) * count, logits, labels)

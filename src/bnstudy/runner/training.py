@@ -75,7 +75,12 @@ class Training:
         standardize = standardizers(dataset, config.data.standardize)
         self.standardization = standardize.test
         self.batches = TrainingBatches(config, dataset, standardize.train)
-        self.train_step = make_train_step(self.model, self.optimizer, config.training.gradients)
+        self.train_step = make_train_step(
+            self.model,
+            self.optimizer,
+            config.training.gradients,
+            config.training.epochs * self.batches.steps,
+        )
         self.evaluate = make_evaluate(self.model, standardize.test)
         self.state, self._sums = TrainState(), make_sums()
         self._records = config.training.on_divergence == "record"
@@ -283,5 +288,6 @@ def _made_by(config: Config, dataset: Dataset) -> dict[str, Any]:
     for array in dataset:
         digest.update(np.ascontiguousarray(array).data)
     changed = changed_keys(config)
-    changed.pop("training.epochs", None)
+    if config.can_be_extended():
+        changed.pop("training.epochs", None)
     return {"config": changed, "images": digest.hexdigest()}
