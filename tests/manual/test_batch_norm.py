@@ -146,6 +146,61 @@ def test_axes_of_length_one_change_nothing(axes):
         np.testing.assert_allclose(hand, step, rtol=1e-10, atol=1e-12)
 
 
+# ------------------------------------------------------------------------ ghost batches
+
+GHOST_AXES = {(0, 2, 3): ((0, 1, 2), (1, 1, 1, 1, 3)), (0,): ((0,), (1, 1, 5, 2, 3))}
+
+
+@pytest.mark.parametrize("axes", GHOST_AXES)
+def test_ghost_batches_are_batch_norms_of_every_kth_image(axes):
+    """Four images in ghost batches of three: 0, 4, 8 and 1, 5, 9 and so on (37)."""
+    alone, group = GHOST_AXES[axes]
+    x, dy = random(12, 5, 2, 3, seed=1, scale=2, shift=1), random(12, 5, 2, 3, seed=4)
+    gamma, beta = random(*group, seed=2, shift=1.5), random(*group, seed=3, shift=-0.7)
+
+    def function(x, gamma, beta):
+        split = batch_norm.split_images(x, 3)
+        return batch_norm.join_images(batch_norm.forward(split, gamma, beta, axes, EPSILON)[0])
+
+    y, cache = batch_norm.forward(batch_norm.split_images(x, 3), gamma, beta, axes, EPSILON)
+    dx, dgamma, dbeta = batch_norm.backward(batch_norm.split_images(dy, 3), cache)
+    own = [tf.reshape(value, group[2:] if len(alone) == 1 else [3]) for value in (gamma, beta)]
+    steps = [np.empty(x.shape), 0, 0]
+    for k in range(4):
+        expected, _ = batch_norm.forward(x[k::4], *own, alone, EPSILON)
+        np.testing.assert_allclose(batch_norm.join_images(y)[k::4], expected, rtol=1e-12)
+        part, dgamma_k, dbeta_k = by_steps(
+            x[k::4].numpy(), own[0].numpy(), dy[k::4].numpy(), alone, EPSILON
+        )
+        steps[0][k::4] = part
+        steps[1:] = [steps[1] + dgamma_k, steps[2] + dbeta_k]
+    steps[1:] = [step.reshape(group) for step in steps[1:]]
+    by_hand = [batch_norm.join_images(dx), dgamma, dbeta]
+    assert_gradients_match(function, [x, gamma, beta], dy, by_hand, steps)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_joining_undoes_dividing(known):
+    x = random(6, 5, 2, 3)
+    shape = x.shape if known else [None, 5, None, 3]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float64)])
+    def both(x):
+        return batch_norm.join_images(batch_norm.split_images(x, 2))
+
+    np.testing.assert_array_equal(both(x), x)
+    np.testing.assert_array_equal(batch_norm.split_images(x, 2)[1, 2], x[1 * 3 + 2])
+
+
+def test_a_batch_that_ghost_batches_do_not_divide_is_refused():
+    with pytest.raises(ValueError, match=r"^size must divide the 6 images of x, not 4$"):
+        batch_norm.split_images(random(6, 5, 2, 3), 4)
+    split = tf.function(lambda x: batch_norm.split_images(x, 4))
+    traced = split.get_concrete_function(tf.TensorSpec([None, 5, 2, 3], tf.float64))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        traced(random(6, 5, 2, 3))
+
+
 def test_large_means_do_not_spoil_the_variance():
     """E[x^2] - E[x]^2 would be off by several units here, even negative."""
     x = random(64, 2, 2, 3, seed=1, shift=1e8)

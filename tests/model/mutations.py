@@ -11,7 +11,8 @@ FUSION_TEST = "tests/model/test_fusion.py::"
 LAYERS = "model/layers.py"
 LAYERS_TEST = "tests/model/test_layers.py::"
 STATISTICS = BATCH_NORM_TEST + "test_training_uses_the_batch_and_inference_what_is_remembered"
-BRANCHES = "lambda: self._forward_training(x), lambda: self._forward_inference(x)"
+TRAIN = "lambda: self._forward_training(x, context),"
+INFER = "lambda: self._forward_inference(x),"
 CONTEXT = "tests/runner/test_steps.py::test_every_layer_sees_the_runs_seed_and_the_step"
 OPTIMIZERS = "runner/optimizers.py"
 OPTIMIZERS_TEST = "tests/runner/test_optimizers.py::"
@@ -20,21 +21,15 @@ MUTATIONS = [
     (
         "use the moving statistics in training",
         BATCH_NORM,
-        BRANCHES,
-        BRANCHES.replace(
-            "self._forward_training(x)",
-            "(self._forward_training(x), self._forward_inference(x))[1]",
-        ),
+        TRAIN,
+        "lambda: (self._forward_training(x, context), self._forward_inference(x))[1],",
         STATISTICS,
     ),
     (
         "update the moving statistics in inference",
         BATCH_NORM,
-        BRANCHES,
-        BRANCHES.replace(
-            "self._forward_inference(x)",
-            "(self._forward_inference(x), self._forward_training(x))[0]",
-        ),
+        INFER,
+        "lambda: (self._forward_inference(x), self._forward_training(x, context))[0],",
         STATISTICS,
     ),
     (
@@ -133,15 +128,15 @@ MUTATIONS = [
     (
         "hide the step from the layers",
         ALL_CNN,
-        "Context(training, self._seed, step)",
-        "Context(training, self._seed)",
+        "Context(training, self._seed, step, steps)",
+        "Context(training, self._seed, steps=steps)",
         CONTEXT,
     ),
     (
         "hide the seed from the layers",
         ALL_CNN,
-        "Context(training, self._seed, step)",
-        "Context(training, step=step)",
+        "Context(training, self._seed, step, steps)",
+        "Context(training, step=step, steps=steps)",
         CONTEXT,
     ),
     (

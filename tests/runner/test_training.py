@@ -67,7 +67,8 @@ def test_a_run_trains_as_its_configuration_says(monkeypatch, case, precision):
     monkeypatch.setattr(training, "make_train_step", lambda *args: told.append(args) or make(*args))
     posted = {"data__standardize": "batch_pixels", "training__precision": precision}
     trained = make_training(config(case, **{**SMALL, **posted}))
-    ((model, optimizer, gradients),) = told
+    ((model, optimizer, gradients, steps),) = told
+    assert steps == 2 * 6  # of the whole run: epochs, and batches of 10 of 53 images and copies
     assert gradients == {"a": "autodiff", "c": "manual"}[case]
     assert model.compute_dtype == getattr(tf, precision)
     kept = {v.dtype for v in trained.variables.values() if v.dtype.is_floating}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnstudy.gradient_check import mistakes, numpy_network
+from bnstudy.gradient_check import mistakes, numpy_network, relatives
 from bnstudy.gradient_check.network import (
     TOLERANCE,
     Certificate,
@@ -76,9 +76,10 @@ def _name_forward(certificate: Certificate, row: ForwardValue) -> Finding:
     y, mistake = evidence.ys[row.layer], UNKNOWN
     if row.layer.startswith("bn"):
         right = numpy_network.apply_layer(row.layer, evidence.xs[row.layer], network)
-        candidates = mistakes.batch_norm_forward(
-            _batch_norm_case(certificate, row.layer), network.training
-        )
+        case = _batch_norm_case(certificate, row.layer)
+        candidates = [*mistakes.batch_norm_forward(case, network.training)]
+        if network.training:
+            candidates += relatives.forward(case)
         named = (name for name, wrong in candidates if mistakes.explains(wrong, y, right))
         mistake = next(named, UNKNOWN)
     return Finding(row.layer, "y", None, mistake)
@@ -150,6 +151,12 @@ def _candidates(certificate: Certificate, layer: str) -> Iterator[mistakes.Mista
         case = _batch_norm_case(certificate, layer)
         kind = mistakes.batch_norm if network.training else mistakes.batch_norm_inference
         yield from kind(case)
+        if network.training:
+            yield from relatives.training(case)
+    if layer.startswith("noise") and network.training:
+        yield from relatives.noise(
+            _dy(certificate, layer), numpy_network.noise_of(layer, network)[0]
+        )
 
 
 def _dy(certificate: Certificate, layer: str) -> np.ndarray:
@@ -160,7 +167,7 @@ def _dy(certificate: Certificate, layer: str) -> np.ndarray:
 def _batch_norm_case(certificate: Certificate, layer: str) -> mistakes.BatchNormCase:
     network, x = certificate.setting.network, certificate.evidence.xs[layer]
     mean, variance = numpy_network.moving_statistics(layer, x, network)
-    return mistakes.BatchNormCase(
+    case = mistakes.BatchNormCase(
         x,
         _dy(certificate, layer),
         parameter(f"{layer}/gamma", x, network, default=1.0),
@@ -169,6 +176,26 @@ def _batch_norm_case(certificate: Certificate, layer: str) -> mistakes.BatchNorm
         variance,
         network.axes,
         network.epsilon,
+        network.ghosts if network.training else None,
+    )
+    return _renormalized(case, layer, network) if network.training and network.renorm else case
+
+
+def _renormalized(
+    case: mistakes.BatchNormCase, layer: str, network: numpy_network.Network
+) -> mistakes.BatchNormCase:
+    """Return the case with its r and d, and the slopes that they would have as functions of x."""
+    assert network.renorm is not None
+    mean, variance = numpy_network.statistics(layer, case.x, network)
+    stddev, (r_max, d_max) = np.sqrt(variance + network.epsilon), network.renorm[:2]
+    r, d = numpy_network.correction(layer, case.x, mean, stddev, network)
+    average = parameter(f"{layer}/renorm_stddev", case.x, network)
+    slope = 1 / np.maximum(average, np.sqrt(network.epsilon))
+    return case._replace(
+        r=r,
+        d=d,
+        slope_of_r=slope * ((r > 1 / r_max) & (r < r_max)),
+        slope_of_d=slope * (np.abs(d) < d_max),
     )
 
 

@@ -27,15 +27,28 @@ class BatchNormCase(NamedTuple):
     moving_variance: np.ndarray
     axes: tuple[int, ...]
     epsilon: float
+    ghosts: int | None = None  # images of a ghost batch
+    r: Any = 1.0  # of batch renormalization, with d
+    d: Any = 0.0
+    slope_of_r: Any = 0.0  # by the standard deviation, if r were no constant: 0 where it is clipped
+    slope_of_d: Any = 0.0  # by the mean
+
+    def shared(self, z: np.ndarray) -> np.ndarray:
+        """Sum over the values that share gamma and beta."""
+        return z.sum(self.axes, keepdims=True)
 
     def total(self, z: np.ndarray) -> np.ndarray:
         """Sum over the values that share a statistic."""
-        return z.sum(self.axes, keepdims=True)
+        if self.ghosts is None:
+            return self.shared(z)
+        count = len(z) // self.ghosts  # image n belongs to ghost batch n mod count
+        return np.concatenate([self.shared(z[k::count]) for k in range(count)] * self.ghosts)
 
     @property
     def m(self) -> int:
         """The number of values that share a statistic."""
-        return int(np.prod([self.x.shape[axis] for axis in self.axes]))
+        sizes = (self.ghosts or len(self.x), *self.x.shape[1:])
+        return int(np.prod([sizes[axis] for axis in self.axes]))
 
 
 def distance(a: Any, b: Any) -> float:
@@ -71,6 +84,7 @@ def batch_norm(case: BatchNormCase) -> Iterator[Mistake]:
     centered = x - case.total(x) / m
     variance = case.total(centered**2) / m
     r = 1 / np.sqrt(variance + epsilon)
+    dy = case.r * dy  # which is 1 but in batch renormalization
     x_hat, dx_hat = centered * r, gamma * dy
     a, b = case.total(dx_hat) / m, x_hat * case.total(dx_hat * x_hat) / m
     total = dx_hat - a - b
@@ -104,8 +118,8 @@ def batch_norm(case: BatchNormCase) -> Iterator[Mistake]:
     yield "dx", "moving statistics in training, treated as constants", r_moving * dx_hat
     b_moving = x_hat_moving * case.total(dx_hat * x_hat_moving) / m
     yield "dx", "moving statistics in training", r_moving * (dx_hat - a - b_moving)
-    yield from _scale_and_offset(case, x_hat, r)
-    yield "gamma", "moving statistics in training", case.total(dy * x_hat_moving)
+    yield from _scale_and_offset(case, case.r * x_hat + case.d, r)
+    yield "gamma", "moving statistics in training", case.shared(case.dy * x_hat_moving)
 
 
 def batch_norm_inference(case: BatchNormCase) -> Iterator[Mistake]:
@@ -124,16 +138,17 @@ def batch_norm_inference(case: BatchNormCase) -> Iterator[Mistake]:
     batch_r = 1 / np.sqrt(case.total(centered**2) / m + epsilon)
     yield "dx", "the batch's statistics in inference", batch_r * dx_hat
     yield from _scale_and_offset(case, x_hat, r)
-    yield "gamma", "the batch's statistics in inference", case.total(dy * centered * batch_r)
+    yield "gamma", "the batch's statistics in inference", case.shared(dy * centered * batch_r)
 
 
 def _scale_and_offset(case: BatchNormCase, x_hat: np.ndarray, r: np.ndarray) -> Iterator[Mistake]:
     """Yield the mistakes of gamma's and beta's gradients, the same in training and inference."""
-    dgamma, dbeta = case.total(case.dy * x_hat), case.total(case.dy)
+    dgamma, dbeta = case.shared(case.dy * x_hat), case.shared(case.dy)
+    undivided = case.shared(case.dy * x_hat / r)
     yield "gamma", "a mean instead of the sum", dgamma / case.m
-    yield "gamma", "x instead of x-hat", case.total(case.dy * case.x)
-    yield "gamma", "x-hat is not divided by the standard deviation", dgamma / r
-    yield "gamma", "y instead of x-hat", case.total(case.dy * (case.gamma * x_hat + case.beta))
+    yield "gamma", "x instead of x-hat", case.shared(case.dy * case.x)
+    yield "gamma", "x-hat is not divided by the standard deviation", undivided
+    yield "gamma", "y instead of x-hat", case.shared(case.dy * (case.gamma * x_hat + case.beta))
     yield "gamma", "x-hat is forgotten: it is beta's gradient", dbeta
     yield "gamma", "multiplied by gamma", dgamma * case.gamma
     yield "beta", "a mean instead of the sum", dbeta / case.m
@@ -149,8 +164,10 @@ def batch_norm_forward(case: BatchNormCase, training: bool) -> Iterator[tuple[st
     if not training:
         used, other = other, used
 
+    r, d = (case.r, case.d) if training else (1.0, 0.0)
+
     def y(mean, denominator, gamma=case.gamma, beta=case.beta):
-        return gamma * (case.x - mean) / denominator + beta
+        return gamma * (r * (case.x - mean) / denominator + d) + beta
 
     root, epsilon = np.sqrt(used[1] + case.epsilon), case.epsilon
     yield "epsilon is outside the root", y(used[0], np.sqrt(used[1]) + epsilon)

@@ -8,9 +8,24 @@ Review 40, 110).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+
+STATISTICS = (
+    *("moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"),
+    "updates",
+)
+
+
+class Renorm(NamedTuple):
+    """What batch renormalization adds."""
+
+    r_max: float
+    d_max: float
+    momentum: float  # of the averages for training
 
 
 class Network(NamedTuple):
@@ -23,6 +38,9 @@ class Network(NamedTuple):
     training: bool  # statistics of the batch, or moving ones
     momentum: float  # of the moving statistics: the weight of the old value
     initial: float | None  # moving variance before the first update, if it is corrected for
+    ghosts: int | None = None  # images of a ghost batch
+    renorm: Renorm | None = None
+    draws: Mapping[str, Sequence[np.ndarray]] = MappingProxyType({})  # layer -> standard numbers
 
 
 def windows(
@@ -74,34 +92,90 @@ def moving_statistics(name: str, x: np.ndarray, network: Network) -> tuple[np.nd
     if network.initial is not None:
         left = network.momentum ** float(network.arrays[f"{name}/updates"])
         mean, variance = mean / (1 - left), (variance - left * network.initial) / (1 - left)
+        if network.renorm:  # it averages the standard deviation
+            stddev = parameter(f"{name}/moving_stddev", x, network)
+            stddev = (stddev - left * np.sqrt(network.initial)) / (1 - left)
+            variance = np.maximum(stddev * stddev - network.epsilon, 0)
     return mean, variance
 
 
 def statistics_after(name: str, x: np.ndarray, network: Network) -> dict[str, np.ndarray]:
     """Return what the moving statistics, and the number of updates, are after this batch."""
-    old = {
+    new = {
         statistic: network.arrays[f"{name}/{statistic}"]
-        for statistic in ("moving_mean", "moving_variance", "updates")
-        if f"{name}/{statistic}" in network.arrays  # not every kind of batch norm counts
+        for statistic in STATISTICS
+        if f"{name}/{statistic}" in network.arrays  # not every kind of batch norm has all
     }
     if not network.training:
-        return old
-    batch = dict(zip(old, statistics(name, x, network), strict=False))
-    return {
-        statistic: network.momentum * old[statistic]
-        + (1 - network.momentum) * batch[statistic].reshape(old[statistic].shape)
-        if statistic in batch
-        else old[statistic] + 1
-        for statistic in old
-    }
+        return new
+    alone = network._replace(ghosts=None)
+    parts = [statistics(name, part, alone) for part in ghost_batches(x, network)]
+    mean, variance = np.mean(parts, axis=0)  # (38)
+    stddev = np.sqrt(variance + network.epsilon)  # (39)
+    batch = {"mean": mean, "variance": variance, "stddev": stddev}
+    for statistic, old in new.items():
+        which, _, quantity = statistic.partition("_")
+        if which == "updates":
+            new[statistic] = old + 1
+            continue
+        renorm = network.renorm if which == "renorm" else None
+        momentum = renorm.momentum if renorm else network.momentum
+        values = batch[quantity].reshape(old.shape)
+        new[statistic] = momentum * old + (1 - momentum) * values  # (46)
+    if "moving_stddev" in new:
+        new["moving_variance"] = np.maximum(new["moving_stddev"] ** 2 - network.epsilon, 0)  # (47)
+    return new
+
+
+def ghost_batches(x: np.ndarray, network: Network) -> list[np.ndarray]:
+    """Return the ghost batches: images k, k + K, k + 2 K ... of K of them; or one, the batch."""
+    count = len(x) // network.ghosts if network.ghosts else 1
+    return [x[k::count] for k in range(count)]
+
+
+def correction(
+    name: str, x: np.ndarray, mean: np.ndarray, stddev: np.ndarray, network: Network
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return r and d of batch renormalization, 1 and 0 where there is none.
+
+    They are constants: only the real parts, which do not move along a direction, enter.
+    """
+    if not (network.training and network.renorm):
+        return np.array(1.0), np.array(0.0)
+    r_max, d_max, _ = network.renorm
+    average = parameter(f"{name}/renorm_stddev", x, network)
+    average = np.maximum(average, np.sqrt(network.epsilon))
+    d = (mean.real - parameter(f"{name}/renorm_mean", x, network)) / average
+    return np.clip(stddev.real / average, 1 / r_max, r_max), np.clip(d, -d_max, d_max)
 
 
 def batch_norm(name: str, x: np.ndarray, network: Network) -> np.ndarray:
     """Normalize, scale and shift."""
+    if network.training and network.ghosts:
+        alone = network._replace(ghosts=None)
+        parts = [batch_norm(name, part, alone) for part in ghost_batches(x, network)]
+        return np.stack(parts, axis=1).reshape(x.shape)
     mean, variance = statistics(name, x, network)
-    x_hat = (x - mean) / np.sqrt(variance + network.epsilon)
+    stddev = np.sqrt(variance + network.epsilon)
+    r, d = correction(name, x, mean, stddev, network)
+    x_hat = (x - mean) / stddev * r + d
     gamma = parameter(f"{name}/gamma", x, network, default=1.0)
     return gamma * x_hat + parameter(f"{name}/beta", x, network)
+
+
+def noise_of(name: str, network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Return s ~ N(sigma, 0.1) and m ~ U(mu - 0.1, mu + 0.1) of every element."""
+    u_mean, u_scale, u, z = network.draws[name]
+    mu, sigma = -0.5 + 1.0 * u_mean, 1 + 0.25 * u_scale  # U(-0.5, 0.5) and U(1, 1.25), by channel
+    return sigma + 0.1 * z, (mu - 0.1) + 0.2 * u
+
+
+def noise(name: str, x: np.ndarray, network: Network) -> np.ndarray:
+    """Scale and shift every element, in training."""
+    if not network.training:
+        return x
+    s, m = noise_of(name, network)
+    return s * x + m
 
 
 def average_pool(x: np.ndarray) -> np.ndarray:
@@ -118,12 +192,12 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> Any:
 
 
 def apply_layer(name: str, x: np.ndarray, network: Network) -> Any:
-    """Compute one layer: conv1, bn1, elu1, pool1, ..., logits, or the cost."""
+    """Compute one layer: conv1, bn1, noise1, elu1, pool1, ..., logits, or the cost."""
     kind = name.rstrip("0123456789")
     if kind == "conv":
         return convolve(x, network.arrays[f"{name}/w"])
-    if kind == "bn":
-        return batch_norm(name, x, network)
+    if kind in ("bn", "noise"):
+        return {"bn": batch_norm, "noise": noise}[kind](name, x, network)
     if kind == "cost":
         return cross_entropy(x, network.labels)
     return {"elu": elu, "pool": average_pool, "logits": lambda x: x.mean((1, 2))}[kind](x)

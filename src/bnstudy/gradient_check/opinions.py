@@ -4,6 +4,7 @@ Everything is in float64, on random images and with random gamma, beta and movin
 that nothing is degenerate.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
 from bnstudy.model.batch_norm import AXES
 from bnstudy.model.layers import Context
+from bnstudy.model.noise import Noise
 
 IMAGES, HEIGHT, WIDTH = 5, 12, 8  # all sizes differ; both sides can be halved twice
 UPDATES = 40  # of the moving statistics, before this batch
@@ -50,7 +52,8 @@ def make_setting(config: Config, random: np.random.Generator, training: bool) ->
     """Draw parameters, statistics, images and labels."""
     model = Model(config, tf.float64, image_shape=(HEIGHT, WIDTH, 3))
     _randomize(model, config, random)
-    labels = random.integers(CLASSES, size=IMAGES)
+    count, context = _number_of_images(config), Context(training, config.seed)
+    labels = random.integers(CLASSES, size=count)
     bn, variables = config.bn, {**model.parameters, **model.statistics}
     network = numpy_network.Network(
         arrays={name: variable.numpy() for name, variable in variables.items()},
@@ -60,9 +63,28 @@ def make_setting(config: Config, random: np.random.Generator, training: bool) ->
         training=training,
         momentum=bn.momentum,
         initial=bn.moving_variance_init if bn.debias else None,
+        ghosts=config.ghost_batches(),
+        renorm=_renorm(config),
+        draws={
+            layer.name: [np.float64(numbers) for numbers in layer.draw(count, context)]
+            for layer in model.layers
+            if isinstance(layer, Noise)
+        },
     )
-    images = random.standard_normal((IMAGES, HEIGHT, WIDTH, 3))
-    return Setting(config, model, images, labels, Context(training, config.seed), network)
+    images = random.standard_normal((count, HEIGHT, WIDTH, 3))
+    return Setting(config, model, images, labels, context, network)
+
+
+def _renorm(config: Config) -> numpy_network.Renorm | None:
+    """Return what batch renormalization adds, its limits open."""
+    limits, momentum = config.bn.renorm_clipping, config.bn.renorm_momentum
+    return numpy_network.Renorm(limits.rmax, limits.dmax, momentum) if config.bn.renorm else None
+
+
+def _number_of_images(config: Config) -> int:
+    """Return IMAGES, or as many as make at least two ghost batches."""
+    ghosts = config.ghost_batches()
+    return ghosts * max(2, math.ceil(IMAGES / ghosts)) if ghosts else IMAGES
 
 
 def _randomize(model: Model, config: Config, random: np.random.Generator) -> None:
@@ -79,6 +101,13 @@ def _randomize(model: Model, config: Config, random: np.random.Generator) -> Non
         elif which == "moving_variance":
             recent = random.uniform(1, 3, shape)
             variable.assign(left * config.bn.moving_variance_init + (1 - left) * recent)
+        elif which == "moving_stddev":
+            recent = random.uniform(1, 2, shape)
+            variable.assign(left * config.bn.moving_variance_init**0.5 + (1 - left) * recent)
+        elif which == "renorm_mean":
+            variable.assign(random.standard_normal(shape))
+        elif which == "renorm_stddev":
+            variable.assign(10 ** random.uniform(-1, 0.5, shape))  # some r are clipped, some not
         elif which == "updates":
             variable.assign(UPDATES)
 

@@ -70,15 +70,15 @@ def measure(setting: Setting) -> list[Rounding]:
     xs = dict(zip(names, values, strict=False))
     low = {precision: _low_precision(setting, precision) for precision in UNITS}
     steps = {precision: opinions.compiled(model) for precision, model in low.items()}
-    exact = {layer.name: layer for layer in setting.fresh_model().layers}
+    exact = setting.model.layers
     rows = []
     for index in reversed(range(len(names) - 1)):
         name, dy = names[index], right[names[index + 1], "dx"]
         alone = {
-            precision: _alone(low[precision], index, exact[name], xs[name], dy, unit)
+            precision: _alone(low[precision], setting, index, xs[name], dy, unit)
             for precision, unit in UNITS.items()
         }
-        keys = [(name, parameter) for parameter in exact[name].parameters]
+        keys = [(name, parameter) for parameter in exact[index].parameters]
         in_step = {
             precision: max(distance(steps[precision][key], step[key]) for key in keys) / unit
             for precision, unit in UNITS.items()
@@ -105,7 +105,7 @@ def _low_precision(setting: Setting, precision: str) -> Setting:
 
 
 def _alone(
-    low: Setting, index: int, exact: Layer, x: np.ndarray, dy: np.ndarray, unit: float
+    low: Setting, exact: Setting, index: int, x: np.ndarray, dy: np.ndarray, unit: float
 ) -> float:
     """Compare one layer with itself in float64, given the same rounded x and dy."""
     model = low.fresh_model()
@@ -114,7 +114,8 @@ def _alone(
     dy = tf.cast(dy, y.dtype)
     low.fresh_model()
     rounded = _gradients(low, layer, x, dy)
-    right = _gradients(low, exact, tf.cast(x, tf.float64), tf.cast(dy, tf.float64))
+    same = exact.fresh_model().layers[index]
+    right = _gradients(exact, same, tf.cast(x, tf.float64), tf.cast(dy, tf.float64))
     return max(distance(rounded[key].astype(np.float64), right[key]) for key in right) / unit
 
 
