@@ -3,10 +3,11 @@
     TF_USE_LEGACY_KERAS=1 python tests/model/legacy_batch_norm.py IN.npz OUT.npz
 
 A process of its own: the choice between Keras 2 and 3 is made when TensorFlow is imported. IN holds
-x and dy [steps, N, H, W, C], gamma, beta, momentum, epsilon and axis, along which each entry has
-statistics of its own; OUT what each step computes.
+x and dy [steps, N, H, W, C], gamma, beta, momentum, epsilon, axis, along which each entry has
+statistics of its own, and `options`, the JSON of further arguments; OUT what each step computes.
 """
 
+import json
 import sys
 
 import numpy as np
@@ -26,13 +27,14 @@ def build(given) -> tuple[dict, dict]:
         "gamma_initializer": v1.constant_initializer(given["gamma"]),
         "beta_initializer": v1.constant_initializer(given["beta"]),
         "name": "bn",
+        **json.loads(str(given["options"])),
     }
     y = v1.layers.batch_normalization(x, training=True, **layer)
     gamma, beta = v1.trainable_variables()
-    mean, variance = (v for v in v1.global_variables() if "moving" in v.name)
+    averages = [v for v in v1.global_variables() if v not in (gamma, beta)]
     dx, dgamma, dbeta = tf.gradients(y, [x, gamma, beta], dy)
     with tf.control_dependencies([y, dx, *v1.get_collection(v1.GraphKeys.UPDATE_OPS)]):
-        computed = {"moving_mean": mean.read_value(), "moving_variance": variance.read_value()}
+        computed = {v.op.name.partition("/")[2]: v.read_value() for v in averages}
     computed |= {"y": y, "dx": dx, "dgamma": dgamma, "dbeta": dbeta}
     inference = v1.layers.batch_normalization(x, training=False, reuse=True, **layer)
     return {"x": x, "dy": dy}, {"steps": computed, "inference": inference}

@@ -1,13 +1,15 @@
-"""The batch norms of cases b and c against the very function of the post, over 100 steps.
+"""Our batch norms and their relatives against the very function of the post, over 100 steps.
 
 `tf.compat.v1.layers.batch_normalization` comes with tf_keras and runs in a process of its own, with
 statistics per channel (axis=-1) and per activation (axis=[1, 2, 3]). Where it is made of
 TensorFlow's operations, all is equal. Per channel in float32, as in the post, it is the fused
 kernel, which differs in one thing: it averages Bessel's variance, m / (m - 1) times the biased one,
-into the moving variance.
+into the moving variance. Ghost batches and renormalization are never fused; renormalization fails
+in float64 there.
 """
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import tensorflow as tf
 from helpers import config
 
 from bnstudy.model.batch_norm import AXES, BatchNorm, KerasBatchNorm
+from bnstudy.model.batch_renorm import BatchRenorm
 from bnstudy.model.layers import Context
 
 STEPS, SHAPE, MOMENTUM, EPSILON = 100, (4, 3, 2, 5), 0.875, 0.015625
@@ -49,9 +52,14 @@ def inputs(dtype, statistics) -> dict[str, np.ndarray]:
 def legacy(request, tmp_path_factory):
     """What the post's function computes, with what it was given."""
     dtype, statistics = request.param
-    folder, given = tmp_path_factory.mktemp(dtype), inputs(dtype, statistics)
-    options = {"momentum": MOMENTUM, "epsilon": EPSILON, "axis": AXIS[statistics]}
-    np.savez(folder / "in.npz", **options, **given)
+    given = inputs(dtype, statistics)
+    return dtype, statistics, given, post(tmp_path_factory.mktemp(dtype), given, statistics)
+
+
+def post(folder, given, statistics, **options) -> dict[str, np.ndarray]:
+    """Return what the post's function computes, with further arguments."""
+    fixed = {"momentum": MOMENTUM, "epsilon": EPSILON, "axis": AXIS[statistics]}
+    np.savez(folder / "in.npz", **fixed, options=json.dumps(options), **given)
     script = Path(__file__).with_name("legacy_batch_norm.py")
     ended = subprocess.run(
         [sys.executable, script, folder / "in.npz", folder / "out.npz"],
@@ -60,7 +68,7 @@ def legacy(request, tmp_path_factory):
         text=True,
     )
     assert ended.returncode == 0, ended.stderr
-    return dtype, statistics, given, dict(np.load(folder / "out.npz"))
+    return dict(np.load(folder / "out.npz"))
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -106,6 +114,66 @@ def with_bessels_correction(given, axes) -> np.ndarray:
         moving = MOMENTUM * moving + (1 - MOMENTUM) * x.var(axis=axes, ddof=1)
         values.append(moving)
     return np.array(values)
+
+
+RELATIVES = {  # precision, our configuration, the function's arguments
+    "ghost batches": ("float64", {"virtual_batch_size": 2}, {"virtual_batch_size": 2}),
+    "ghosts of one": ("float64", {"virtual_batch_size": 1}, {"virtual_batch_size": 1}),
+    "renormalization": (
+        "float32",
+        {"renorm": True, "renorm_momentum": 0.75, "renorm_clipping": {"rmax": 1.5, "dmax": 0.5}},
+        {
+            "renorm": True,
+            "renorm_momentum": 0.75,
+            "renorm_clipping": {"rmax": 1.5, "rmin": 1 / 1.5, "dmax": 0.5},
+        },
+    ),
+}
+PAIRS = [  # one image alone has no variance per activation
+    pair for pair in product(RELATIVES, AXIS) if pair != ("ghosts of one", "activation")
+]
+
+
+@pytest.mark.parametrize("gradients", ["by hand", "automatic"])
+@pytest.mark.parametrize(("name", "statistics"), PAIRS, ids=map("-".join, PAIRS))
+def test_the_relatives_equal_the_function_of_the_post(name, statistics, gradients, tmp_path):
+    dtype, ours, theirs = RELATIVES[name]
+    given = inputs(dtype, statistics)
+    expected = post(tmp_path, given, statistics, **theirs)
+    assert not expected["fused"]
+    options = config(
+        bn__momentum=MOMENTUM, bn__epsilon=EPSILON, **{f"bn__{k}": v for k, v in ours.items()}
+    ).bn
+    kind = BatchRenorm if options.renorm else BatchNorm
+    layer = kind("bn", SHAPE[1:], AXES[statistics], options, tf.as_dtype(dtype))
+    layer.gamma.assign(given["gamma"])
+    layer.beta.assign(given["beta"])
+    statistics = [key for key in layer.statistics if key != "updates"]
+    results: dict[str, list] = {key: [] for key in (*NAMES[:4], *statistics, "inference")}
+
+    @tf.function(autograph=False)
+    def step(x, dy):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y, cache = layer.forward(x, Context(training=True))
+        if gradients == "automatic":
+            return y, tape.gradient(y, [x, layer.gamma, layer.beta], output_gradients=dy)
+        dx, dparameters = layer.backward(dy, cache)
+        return y, [dx, *dparameters]
+
+    for x, dy in zip(map(tf.constant, given["x"]), map(tf.constant, given["dy"]), strict=True):
+        y, found = step(x, dy)
+        moving = [layer.statistics[key] for key in statistics]
+        infer, _ = layer.forward(x, Context(training=False))
+        for key, value in zip(results, (y, *found, *moving, infer), strict=True):
+            results[key].append(value.numpy())
+    found = {
+        key: deviation(np.array(values), expected[key].reshape(np.shape(values)))
+        for key, values in results.items()
+    }
+    print(name, found)  # pytest -s
+    assert max(found.values()) < LIMITS[dtype], found
+    assert len(set(results) & set(expected)) == len(expected) - 1  # all but "fused"
 
 
 def test_equals_the_function_of_the_post(trained):
