@@ -97,7 +97,11 @@ def test_bias_correction_is_refused_for_the_frameworks_layer():
         assert load_config(case, overrides={"bn.debias": True}).bn.debias
 
 
-RELATIVES = {"virtual_batch_size": (25, "null"), "renorm": (True, "false"), "noise": (True, "false")}
+RELATIVES = {
+    "virtual_batch_size": (25, "null"),
+    "renorm": (True, "false"),
+    "noise": (True, "false"),
+}
 
 
 @pytest.mark.parametrize("name", RELATIVES)

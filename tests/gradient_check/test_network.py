@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from helpers import config
 
-from bnstudy.gradient_check import network, opinions
+from bnstudy.gradient_check import network, numpy_network, opinions
 from bnstudy.gradient_check.network import Comparison, Derivative
 from bnstudy.manual import batch_norm, conv2d, elu
 
@@ -56,6 +56,70 @@ def test_scale_center_and_epsilon(changes, training):
     tensors = {row.tensor for row in certificate.derivatives}
     assert ("gamma" in tensors) == changes.get("bn__scale", True)
     assert ("beta" in tensors) == changes.get("bn__center", True)
+
+
+RELATIVES = {
+    "ghosts": {"bn__virtual_batch_size": 2},
+    "ghosts, activation": {"bn__virtual_batch_size": 5, "bn__axes": "activation"},
+    "ghosts, everywhere": {"bn__virtual_batch_size": 5, "bn__placement": "after_hidden_conv"},
+    "renorm": {"bn__renorm": True},
+    "renorm, activation": {"bn__renorm": True, "bn__axes": "activation"},
+    "renorm, everywhere": {"bn__renorm": True, "bn__placement": "after_conv"},
+    "renorm, fixed": {"bn__renorm": True, "bn__scale": False, "bn__center": False},
+    "noise": {"bn__noise": True},
+    "noise alone": {"bn__noise": True, "model__batch_norm": "none"},
+    "noise, activation": {"bn__noise": True, "bn__axes": "activation"},
+    "all": {"bn__noise": True, "bn__renorm": True, "bn__placement": "after_hidden_conv"},
+}
+
+
+@pytest.mark.parametrize("gradients", ["manual", "autodiff"])
+@pytest.mark.parametrize("changes", RELATIVES.values(), ids=RELATIVES)
+def test_the_relatives_of_batch_norm_pass(changes, gradients):
+    certificate = certify(training__gradients=gradients, **changes)
+    assert certificate.passed
+    assert worst(certificate) < 1e-12
+    assert all(row.compiled is not None for row in certificate.derivatives if row.tensor != "dx")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bn__virtual_batch_size": 2},
+        {"bn__renorm": True},
+        {"bn__renorm": True, "bn__debias": True, "bn__moving_variance_init": 4.0},
+        {"bn__renorm": True, "bn__axes": "activation", "bn__debias": True},
+        {"bn__noise": True},
+    ],
+)
+def test_the_relatives_of_batch_norm_pass_in_inference(changes):
+    assert worst(certify(training=False, **changes)) < 1e-12
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("name", ["ghosts", "renorm", "all"])
+def test_the_relatives_of_batch_norm_pass_compiled_by_xla(name):
+    assert worst(certify(**RELATIVES[name])) < 1e-12
+
+
+def test_there_are_two_ghost_batches_at_least():
+    for size, images in ((1, 5), (2, 6), (5, 10), (10, 20)):
+        changes = {"bn__virtual_batch_size": size, "data__augment": False}
+        setting = opinions.make_setting(config(**changes), np.random.default_rng(0), True)
+        assert len(setting.images) == len(setting.labels) == images
+
+
+def test_some_corrections_are_clipped_and_some_are_not():
+    """Otherwise the certificate of renormalization would be one of batch norm."""
+    certificate = certify(bn__renorm=True)
+    network = certificate.setting.network
+    x = certificate.evidence.xs["bn3"]
+    mean, variance = numpy_network.statistics("bn3", x, network)
+    stddev = np.sqrt(variance + network.epsilon)
+    r, d = numpy_network.correction("bn3", x, mean, stddev, network)
+    for clipped in (r == 3, r == 1 / 3, np.abs(d) == 5):
+        assert not clipped.all()
+    assert ((r == 3) | (r == 1 / 3)).any()
 
 
 @pytest.mark.parametrize("initial", [0.0, 1.0, 9.0])

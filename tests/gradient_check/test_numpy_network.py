@@ -98,6 +98,57 @@ def test_moving_statistics_are_corrected_for_their_initial_values():
     np.testing.assert_allclose(left * 0.5 + (1 - left) * variance, moving["bn1/moving_variance"])
 
 
+def test_ghost_batches_are_normalized_one_by_one():
+    net = network(ghosts=1)
+    x = RANDOM.standard_normal((5, 4, 6, 4))
+    y = apply_layer("bn1", x, net)
+    beta, gamma = net.arrays["bn1/beta"], net.arrays["bn1/gamma"]
+    np.testing.assert_allclose(y.mean((1, 2)), np.tile(beta, (5, 1)), rtol=1e-10)
+    x = RANDOM.standard_normal((6, 4, 6, 4))
+    y = apply_layer("bn1", x, net._replace(ghosts=2))  # 0 and 3, 1 and 4, 2 and 5
+    v = x[1::3].var((0, 1, 2))
+    np.testing.assert_allclose(y[1::3].mean((0, 1, 2)), beta, rtol=1e-10)
+    np.testing.assert_allclose(y[1::3].var((0, 1, 2)), gamma**2 * v / (v + 1e-3), rtol=1e-10)
+    whole = apply_layer("bn1", x, net._replace(ghosts=None))
+    np.testing.assert_allclose(apply_layer("bn1", x, net._replace(ghosts=6)), whole, rtol=1e-12)
+
+
+def renormalized(limits):
+    averages = {"bn1/renorm_mean": np.full(4, 0.2), "bn1/renorm_stddev": np.array([0.1, 1, 2, 9])}
+    return network(renorm=limits, arrays={**network().arrays, **averages})
+
+
+def test_renormalization_with_open_limits_uses_the_averages_alone():
+    net = renormalized((1e9, 1e9))
+    x = RANDOM.standard_normal((5, 4, 6, 4))
+    gamma, beta = net.arrays["bn1/gamma"], net.arrays["bn1/beta"]
+    expected = gamma * (x - 0.2) / [0.1, 1, 2, 9] + beta
+    np.testing.assert_allclose(apply_layer("bn1", x, net), expected, rtol=1e-10)
+    closed = apply_layer("bn1", x, renormalized((1.0, 0.0))._replace(arrays=net.arrays))
+    plain = apply_layer("bn1", x, network(arrays=net.arrays))
+    np.testing.assert_allclose(closed, plain, rtol=1e-12)
+
+
+def test_r_and_d_do_not_move_along_a_direction():
+    net, x = renormalized((1e9, 1e9)), RANDOM.standard_normal((5, 4, 6, 4))
+    moved = apply_layer("bn1", x + 1e-30j, net)  # a shift of the whole batch
+    np.testing.assert_allclose(moved.imag / 1e-30, 0, atol=1e-12)
+
+
+def test_noise_is_that_of_the_paper():
+    u_mean, u_scale, u, z = (
+        RANDOM.random(4),
+        RANDOM.random(4),
+        RANDOM.random((5, 4, 6, 4)),
+        X[..., :1],
+    )
+    net = network(draws={"noise1": (u_mean, u_scale, u, z)})
+    x = RANDOM.standard_normal((5, 4, 6, 4))
+    s, m = 1 + 0.25 * u_scale + 0.1 * z, u_mean - 0.5 + 0.2 * (u - 0.5)
+    np.testing.assert_allclose(apply_layer("noise1", x, net), s * x + m, rtol=1e-12)
+    np.testing.assert_array_equal(apply_layer("noise1", x, net._replace(training=False)), x)
+
+
 def test_elu_chooses_its_branch_by_the_real_part():
     x = np.array([-2.0 + 1e-30j, 3.0 + 1e-30j, 800.0 + 0j])
     y = numpy_network.elu(x)

@@ -63,7 +63,9 @@ def test_the_first_steps_are_batch_norm():
         y, cache = ours.forward(images(step), Context(True, step=step, steps=100))
         expected, plain_cache = plain.forward(images(step), TRAINING)
         np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-11)
-        dx, plain_dx = (layer.backward(y, c)[0] for layer, c in ((ours, cache), (plain, plain_cache)))
+        dx, plain_dx = (
+            layer.backward(y, c)[0] for layer, c in ((ours, cache), (plain, plain_cache))
+        )
         np.testing.assert_allclose(dx, plain_dx, rtol=1e-9, atol=1e-10)
     y, _ = ours.forward(images(9), Context(True, step=6, steps=100))
     assert np.abs(y - plain.forward(images(9), TRAINING)[0]).max() > 0.1

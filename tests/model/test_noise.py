@@ -107,7 +107,9 @@ def test_the_distribution_is_that_of_the_paper():
         error = deviation / np.sqrt(values.size)
         assert abs(values.mean() - mean) < 5 * error
         assert abs(values.std() - deviation) < 5 * error
-        assert abs(np.corrcoef(values[:-1].ravel(), values[1:].ravel())[0, 1]) < 5 * error / deviation
+        assert (
+            abs(np.corrcoef(values[:-1].ravel(), values[1:].ravel())[0, 1]) < 5 * error / deviation
+        )
     assert draws[0].u.dtype == draws[0].z.dtype == tf.float32
 
 

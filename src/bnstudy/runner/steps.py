@@ -80,9 +80,7 @@ GRADIENTS: dict[str, Callable[..., Gradients]] = {
 }
 
 
-def make_train_step(
-    model: Model, optimizer: Optimizer, gradients: str, steps: int = 0
-) -> Callable:
+def make_train_step(model: Model, optimizer: Optimizer, gradients: str, steps: int = 0) -> Callable:
     """Compile one training step.
 
     The sums go in and out as tensors, so that no step has to wait until they can be read.
