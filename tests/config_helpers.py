@@ -47,8 +47,10 @@ LIMITS = {  # key -> (good values, bad values)
     "bn.renorm": ([True], [1, "yes", None]),
     "bn.renorm_clipping": (
         [{"rmax": 1, "dmax": 0}, {"rmax": 3.5, "dmax": 1e30}],
-        [None, 3, {}, {"rmax": 3}, {"rmax": 0.9, "dmax": 5}, {"rmax": 3, "dmax": -1}]
-        + [{"rmax": 3, "dmax": 5, "rmin": 0}, {"rmax": "3", "dmax": 5}, [3, 5]],
+        [
+            *(None, 3, [3, 5], {}, {"rmax": 3}, {"rmax": 0.9, "dmax": 5}, {"rmax": 3, "dmax": -1}),
+            *({"rmax": "3", "dmax": 5}, {"rmax": 3, "dmax": 5, "rmin": 0}),
+        ],
     ),
     "bn.renorm_momentum": ([0, 0.9], [1, -0.1, "0.9"]),
     "bn.noise": ([True], [1, 0.5]),

@@ -93,6 +93,21 @@ def test_a_last_batch_of_one_image_is_refused_where_it_has_no_variance(dataset, 
     batches_of(dataset, data__augment=False, training__batch_size=11)  # N, H, W: no harm
 
 
+@pytest.mark.parametrize(("augment", "size", "last"), [(False, 10, 3), (True, 20, 6)])
+def test_a_last_batch_that_ghost_batches_do_not_divide_is_refused(dataset, augment, size, last):
+    """23 images; with copies, 46."""
+    fixed = {"data__augment": augment, "training__batch_size": size}
+    with pytest.raises(UserError) as caught:
+        batches_of(dataset, bn__virtual_batch_size=5, **fixed)
+    assert str(caught.value) == (
+        f"training.batch_size {size} leaves a last batch of {last} images, which "
+        "bn.virtual_batch_size 5 does not divide; choose another training.batch_size or "
+        "data.train_limit"
+    )
+    batches_of(dataset, bn__virtual_batch_size=2 if augment else 1, **fixed)
+    batches_of(dataset, model__batch_norm="none", bn__virtual_batch_size=5, **fixed)
+
+
 def test_an_epoch_can_be_entered_at_any_step(dataset):
     batches = batches_of(dataset)
     for full, late in zip(list(batches.epoch(3))[2:], batches.epoch(3, 2), strict=True):

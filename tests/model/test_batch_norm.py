@@ -14,7 +14,8 @@ TRAINING, INFERENCE = Context(training=True), Context(training=False)
 
 
 def make(kind, axes="channel", **options):
-    options = config(**{f"bn__{key}": value for key, value in options.items()}).bn
+    options = {f"bn__{key}": value for key, value in options.items()}
+    options = config(training__batch_size=48, **options).bn
     layer = kind("bn", IMAGE, AXES[axes], options, tf.float64)
     if "gamma" in layer.parameters:
         layer.parameters["gamma"].assign(random(*layer.parameters["gamma"].shape, shift=2))
@@ -167,3 +168,70 @@ def test_statistics_under_bfloat16_are_taken_in_float32():
     assert y.dtype == tf.bfloat16
     np.testing.assert_allclose(layer.moving_mean, exact.mean((0, 1, 2)), rtol=1e-6)
     np.testing.assert_allclose(layer.moving_variance, exact.var((0, 1, 2)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_ghost_batches_have_statistics_of_their_own_whose_means_are_averaged(axes):
+    """Six images in ghost batches of three: 0, 2, 4 and 1, 3, 5 (37), (38)."""
+    layer, plain = make(BatchNorm, axes, virtual_batch_size=3, momentum=0.5), make(BatchNorm, axes)
+    x, dy, over = images(4), random(6, *IMAGE, seed=9), AXES[axes]
+    y, cache = layer.forward(x, TRAINING)
+    dx, dparameters = layer.backward(dy, cache)
+    sums = [0, 0]
+    for k in (0, 1):
+        expected, own = plain.forward(x[k::2], TRAINING)
+        expected_dx, expected_dparameters = plain.backward(dy[k::2], own)
+        np.testing.assert_allclose(y[k::2], expected, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(dx[k::2], expected_dx, rtol=1e-9, atol=1e-11)
+        sums = [total + part for total, part in zip(sums, expected_dparameters, strict=True)]
+    for ours, expected in zip(dparameters, sums, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-11)
+    parts = x.numpy()[::2], x.numpy()[1::2]
+    mean, variance = (np.mean([f(part, over) for part in parts], 0) for f in (np.mean, np.var))
+    np.testing.assert_allclose(layer.moving_mean, 0.5 * mean, rtol=1e-11)
+    np.testing.assert_allclose(layer.moving_variance, 0.5 + 0.5 * variance, rtol=1e-11)
+    assert int(layer.updates) == 1
+
+
+def test_inference_has_no_ghost_batches_and_takes_any_number_of_images():
+    layer, plain = make(BatchNorm, virtual_batch_size=3), make(BatchNorm)
+    for number in range(3):
+        layer.forward(images(number), TRAINING)
+    for name, variable in plain.statistics.items():
+        variable.assign(layer.statistics[name])
+    x = images(2)[:5]
+    y, cache = layer.forward(x, INFERENCE)
+    np.testing.assert_array_equal(y, plain.forward(x, INFERENCE)[0])
+    assert layer.backward(y, cache)[0].shape == x.shape
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("axes", AXES)
+def test_a_tensor_chooses_between_ghost_batches_and_inference(axes, training):
+    by_bool, by_tensor = (make(BatchNorm, axes, virtual_batch_size=2) for _ in range(2))
+    dy, spec = random(6, *IMAGE, seed=9), tf.TensorSpec([None, *IMAGE], tf.float64)
+
+    @tf.function(input_signature=[spec, tf.TensorSpec([], tf.bool)], autograph=False)
+    def step(x, training):
+        y, cache = by_tensor.forward(x, Context(training))
+        return y, *by_tensor.backward(dy, cache)
+
+    for number in range(3):
+        x, flag = images(number), training or number == 0
+        y, dx, dparameters = step(x, tf.constant(flag))
+        expected, cache = by_bool.forward(x, Context(flag))
+        expected_dx, expected_dparameters = by_bool.backward(dy, cache)
+        np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(dx, expected_dx, rtol=1e-9, atol=1e-11)
+        for one, other in zip(dparameters, expected_dparameters, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_one_channel_is_enough_for_ghost_batches():
+    """A gamma of one number fits the axis of the ghost batches, too; it is not theirs."""
+    options = config(bn__virtual_batch_size=2).bn
+    layer = BatchNorm("bn", (4, 6, 1), AXES["channel"], options, tf.float64)
+    x = random(6, 4, 6, 1)
+    y, cache = layer.forward(x, TRAINING)
+    dx, (dgamma, _) = layer.backward(random(6, 4, 6, 1, seed=2), cache)
+    assert (y.shape, dx.shape, dgamma.shape) == (x.shape, x.shape, [1])

@@ -8,20 +8,29 @@ from helpers import config, random
 from bnstudy.manual import network
 from bnstudy.model.all_cnn import Model, build_layers
 from bnstudy.model.batch_norm import AXES, BatchNorm
+from bnstudy.model.batch_renorm import BatchRenorm
 from bnstudy.model.fusion import FusedLayers, fuse
 from bnstudy.model.layers import ELU, AveragePool, Context
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import make_train_step
+from bnstudy.runner.steps import make_sums, make_train_step
+
+KINDS = {
+    "plain": (BatchNorm, {}),
+    "ghosts": (BatchNorm, {"bn__virtual_batch_size": 5}),
+    "renorm": (BatchRenorm, {"bn__renorm": True, "bn__renorm_momentum": 0.7}),
+}
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("axes", AXES)
-def test_fused_layers_compute_what_they_compute_one_by_one(axes):
+def test_fused_layers_compute_what_they_compute_one_by_one(axes, kind):
     """With XLA, for any number of images, in training and (with corrected averages) inference."""
 
     def stack():
-        options = config(bn__debias=True, bn__momentum=0.7, bn__epsilon=0.01).bn
-        norm = BatchNorm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
+        batch_norm, own = KINDS[kind]
+        options = config(bn__debias=True, bn__momentum=0.7, bn__epsilon=0.01, **own).bn
+        norm = batch_norm("bn", (4, 6, 5), AXES[axes], options, tf.float64)
         norm.gamma.assign(random(*norm.gamma.shape, shift=2))
         norm.beta.assign(random(*norm.beta.shape, seed=1))
         return [ELU("elu"), norm, AveragePool("pool")]
@@ -36,7 +45,7 @@ def test_fused_layers_compute_what_they_compute_one_by_one(axes):
         return y, *fused.backward(dy, cache)
 
     for number, training in enumerate((True, True, False)):
-        x, dy = random(5, 4, 6, 5, seed=number, shift=1), random(5, 2, 3, 5, seed=9 + number)
+        x, dy = random(10, 4, 6, 5, seed=number, shift=1), random(10, 2, 3, 5, seed=9 + number)
         y, dx, dparameters = compiled(x, dy, training)
         plain_y, cache = network.forward(plain, x, Context(training))
         plain_dx, plain_dparameters = network.backward(plain, dy, cache)
@@ -55,6 +64,30 @@ def test_layers_between_two_convolutions_are_fused():
         *("conv4", "elu4", "conv5", "elu5", "conv6", "elu6+bn6+pool6"),
         *("conv7", "elu7", "conv8", "elu8", "conv9", "elu9", "logits"),
     ]
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("precision", [tf.float32, tf.bfloat16])
+@pytest.mark.parametrize(
+    "changes", [{"bn__virtual_batch_size": 2}, {"bn__renorm": True}, {"bn__noise": True}]
+)
+def test_the_relatives_of_batch_norm_train_compiled(changes, precision):
+    """Batches of six and of four images, to which the ghost batches of two adapt."""
+    configured = config(model__width=0.05, **changes)
+    model = Model(configured, tf.float32, precision)
+    optimizer = Optimizer(configured.optimizer, model.parameters)
+    step = make_train_step(model, optimizer, "manual", steps=10)
+    for number, count in enumerate((6, 4)):
+        images = tf.cast(random(count, 32, 32, 3, seed=number), tf.float32)
+        sums = step(images, np.arange(count), 1e-3, number, make_sums())
+        assert 0 < float(sums.cost) / count < 10
+    assert all(np.isfinite(v).all() for v in model.statistics.values())
+
+
+def test_noise_is_not_fused():
+    layers = build_layers(config(bn__noise=True), tf.float32)
+    names = [layer.name for layer in fuse(layers)]
+    assert names[5:8] == ["elu3+bn3", "noise3", "pool3"]
 
 
 @pytest.mark.compiled

@@ -21,11 +21,11 @@ def make(number=3, dtype=tf.float64, shape=IMAGE):
 def philox(counter, key):
     """Ten rounds of Philox 4x32 (Salmon et al. 2011), on Python integers."""
     a, b, c, d = counter
-    k, l = key
+    one, two = key
     for _ in range(10):
         low, high = 0xD2511F53 * a, 0xCD9E8D57 * c
-        a, b, c, d = (high >> 32) ^ b ^ k, high & M, (low >> 32) ^ d ^ l, low & M
-        k, l = (k + 0x9E3779B9) & M, (l + 0xBB67AE85) & M
+        a, b, c, d = (high >> 32) ^ b ^ one, high & M, (low >> 32) ^ d ^ two, low & M
+        one, two = (one + 0x9E3779B9) & M, (two + 0xBB67AE85) & M
     return [a, b, c, d]
 
 

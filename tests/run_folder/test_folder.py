@@ -153,6 +153,17 @@ def test_another_configuration_is_refused_and_the_keys_are_named(run_folder):
         finished_result(run_folder, other)
 
 
+def test_a_run_whose_schedule_depends_on_its_epochs_is_not_extended(run_folder):
+    """Renormalization opens its limits at parts of all steps."""
+    one, three = (
+        bnstudy.load_config("c", overrides={"bn.renorm": True, "training.epochs": epochs})
+        for epochs in (1, 3)
+    )
+    files.write_text_atomic(run_folder / "config.yaml", one.to_yaml())
+    assert finished_result(run_folder, one) is None
+    assert "(training.epochs: 3 here, 1 there)" in refusal(run_folder, three)
+
+
 def test_where_the_images_are_and_when_a_run_saves_may_change(run_folder):
     overrides = {"data.dir": "elsewhere", "checkpoint.every_steps": 5}
     with claim(run_folder, bnstudy.load_config("c", ["quick"], overrides=overrides)):

@@ -34,6 +34,27 @@ def make_training(configured):
     return Training(configured, load_dataset(configured.data))
 
 
+@pytest.mark.parametrize(
+    "changes", [{"bn__virtual_batch_size": 2}, {"bn__renorm": True}, {"bn__noise": True}]
+)
+def test_the_relatives_of_batch_norm_continue_bit_for_bit(changes, tmp_path):
+    """All of their averages are saved, and the noise and the limits know the step of the run."""
+    one, other = (make_training(config("c", **SMALL, **changes)) for _ in range(2))
+    start = {name: variable.numpy() for name, variable in one.model.statistics.items()}
+    for _ in range(2):
+        one.save(tmp_path)
+        one.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
+        one.finish_epoch(after_batch=lambda: None)
+    other.restore(tmp_path)
+    assert other.state.epoch == 1
+    other.train_epoch(ProgressBar(2, 106), after_step=lambda: None)
+    other.finish_epoch(after_batch=lambda: None)
+    for name, variable in one.variables.items():
+        np.testing.assert_array_equal(variable, other.variables[name], err_msg=name)
+    for name, value in start.items():
+        assert np.abs(one.variables[name] - value).max() > 0, name
+
+
 # ------------------------------------------------------------------------------- an epoch
 
 

@@ -1,4 +1,4 @@
-"""The mistakes that only the relatives of batch norm allow: ghost batches, renormalization, noise."""
+"""The mistakes that only ghost batches, batch renormalization and noise allow, by name."""
 
 from collections.abc import Iterator
 

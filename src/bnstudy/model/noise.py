@@ -1,4 +1,4 @@
-"""Noise after batch norm, or where it would stand, as a layer: a function of (seed, step, layer)."""
+"""Noise after batch norm, or in its place, as a layer: a function of (seed, step, layer)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
