@@ -179,4 +179,25 @@ MUTATIONS = [
         "training=True",
         "tests/cli/test_check.py::test_inference_is_not_training",
     ),
+    (
+        "move r and d of the NumPy network along a direction",
+        "gradient_check/numpy_network.py",
+        "stddev.real / average",
+        "stddev / average",
+        TESTS + "numpy_network.py::test_r_and_d_do_not_move_along_a_direction",
+    ),
+    (
+        "divide the NumPy network's batch into neighbours",
+        "gradient_check/numpy_network.py",
+        "x[k::count]",
+        "x[k * network.ghosts : (k + 1) * network.ghosts]",
+        TESTS + "numpy_network.py::test_ghost_batches_are_normalized_one_by_one",
+    ),
+    (
+        "compare rounding with a layer whose averages have moved",
+        ROUNDING,
+        "same = exact.fresh_model().layers[index]",
+        "same = exact.model.layers[index]",
+        TESTS + "rounding.py::test_averages_that_move_are_no_rounding",
+    ),
 ]

@@ -19,7 +19,69 @@ AS_POSTED_TEST = "tests/manual/test_as_posted.py::"
 CHECKS = "manual/checks.py"
 ARGUMENT_CHECKS = "tests/manual/test_argument_checks.py::"
 
+RENORM = "manual/renorm.py"
+RENORM_TEST = "tests/manual/test_renorm.py::"
+NOISE = "manual/noise.py"
+NOISE_TEST = "tests/manual/test_noise.py::"
+
 MUTATIONS = [
+    # --- relatives of batch norm ---
+    (
+        "divide a batch into ghost batches of neighbours",
+        BATCH_NORM,
+        "tf.reshape(x, [size, -1, *_sizes(x)[1:]])",
+        "tf.einsum('kv...->vk...', tf.reshape(x, [-1, size, *_sizes(x)[1:]]))",
+        BATCH_NORM_TEST + "test_ghost_batches_are_batch_norms_of_every_kth_image",
+    ),
+    (
+        "differentiate r of renormalization",
+        RENORM,
+        "r = tf.stop_gradient(",
+        "r = tf.identity(",
+        RENORM_TEST + "test_forward_and_backward",
+    ),
+    (
+        "differentiate d of renormalization",
+        RENORM,
+        "d = tf.stop_gradient(",
+        "d = tf.identity(",
+        RENORM_TEST + "test_forward_and_backward",
+    ),
+    (
+        "forget r in dx",
+        RENORM,
+        "dx_hat = gamma * r * dy",
+        "dx_hat = gamma * dy",
+        RENORM_TEST + "test_forward_and_backward",
+    ),
+    (
+        "forget d in dgamma",
+        RENORM,
+        "r * sum_dy_x_hat + d * sum_dy",
+        "r * sum_dy_x_hat",
+        RENORM_TEST + "test_forward_and_backward",
+    ),
+    (
+        "clip r to 0 below, not to 1 / r_max",
+        RENORM,
+        "1 / r_max, r_max",
+        "0.0, r_max",
+        RENORM_TEST + "test_forward_and_backward",
+    ),
+    (
+        "open the limits at 10 % of the steps",
+        RENORM,
+        "OPEN_FROM = 0.05, 0.20",
+        "OPEN_FROM = 0.05, 0.10",
+        RENORM_TEST + "test_the_limits_open_from_5_to_20_percent_of_the_steps",
+    ),
+    (
+        "take the noise's sigma from 0.75",
+        NOISE,
+        "sigma = 1 + (LARGEST",
+        "sigma = 0.75 + (LARGEST",
+        NOISE_TEST + "test_the_noise_is_that_of_the_paper_in_numpy",
+    ),
     # --- batch norm ---
     (
         "drop the mean term of dx",

@@ -17,7 +17,55 @@ CONTEXT = "tests/runner/test_steps.py::test_every_layer_sees_the_runs_seed_and_t
 OPTIMIZERS = "runner/optimizers.py"
 OPTIMIZERS_TEST = "tests/runner/test_optimizers.py::"
 
+RENORM = "model/batch_renorm.py"
+RENORM_TEST = "tests/model/test_batch_renorm.py::"
+NOISE = "model/noise.py"
+NOISE_TEST = "tests/model/test_noise.py::"
+LEGACY = "tests/model/test_legacy_batch_norm.py::test_the_relatives_equal_the_function_of_the_post"
+
 MUTATIONS = [
+    (
+        "average one ghost batch alone",
+        BATCH_NORM,
+        "batch = tf.reduce_mean(batch, axis=1)",
+        "batch = batch[:, 0]",
+        LEGACY,
+    ),
+    (
+        "normalize by ghost batches in inference",
+        BATCH_NORM,
+        "return None if training is False else",
+        "return",
+        BATCH_NORM_TEST + "test_inference_has_no_ghost_batches_and_takes_any_number_of_images",
+    ),
+    (
+        "average the standard deviation for inference with renorm_momentum",
+        RENORM,
+        'averages["moving_stddev"], cache.stddev, config.momentum',
+        'averages["moving_stddev"], cache.stddev, config.renorm_momentum',
+        LEGACY,
+    ),
+    (
+        "let renormalization begin without its schedule",
+        RENORM,
+        "limits(context.step, context.steps,",
+        "limits(context.step, 0,",
+        RENORM_TEST + "test_the_first_steps_are_batch_norm",
+    ),
+    (
+        "give every layer the same noise",
+        NOISE,
+        "4 * self._number + which",
+        "which",
+        NOISE_TEST + "test_seed_step_and_layer_choose_the_noise_and_nothing_else_does",
+    ),
+    (
+        "draw the noise in the precision of the layer",
+        NOISE,
+        'alg="philox")',
+        'alg="philox", dtype=self._dtype)',
+        NOISE_TEST + "test_all_precisions_see_the_same_noise",
+    ),
     (
         "use the moving statistics in training",
         BATCH_NORM,

@@ -66,7 +66,7 @@ def make_setting(config: Config, random: np.random.Generator, training: bool) ->
         ghosts=config.ghost_batches(),
         renorm=_renorm(config),
         draws={
-            layer.name: [np.float64(numbers) for numbers in layer.draw(count, context)]
+            layer.name: [np.array(numbers, np.float64) for numbers in layer.draw(count, context)]
             for layer in model.layers
             if isinstance(layer, Noise)
         },

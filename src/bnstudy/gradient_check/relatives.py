@@ -26,12 +26,10 @@ def forward(case: BatchNormCase) -> Iterator[tuple[str, np.ndarray]]:
         for name, other in _other_ghosts(case):
             yield name, other.y
     if np.any(case.r != 1) or np.any(case.d != 0):
-        for name, changes in (
-            ("r and d are forgotten: it is batch norm", {"r": 1.0, "d": 0.0}),
-            ("r is forgotten", {"r": 1.0}),
-            ("d is forgotten", {"d": 0.0}),
-        ):
-            yield name, _Right(case._replace(**changes)).y
+        both = case._replace(r=1.0, d=0.0)
+        yield "r and d are forgotten: it is batch norm", _Right(both).y
+        yield "r is forgotten", _Right(case._replace(r=1.0)).y
+        yield "d is forgotten", _Right(case._replace(d=0.0)).y
 
 
 def noise(dy: np.ndarray, s: np.ndarray) -> Iterator[Mistake]:
