@@ -134,6 +134,12 @@ def test_the_limits_of_renormalization_are_named_in_a_refusal(value):
     assert message.startswith(f"bn.renorm_clipping: {right}, got ")
 
 
+def test_every_value_can_be_grouped_by():
+    flats = [load_config(overrides={"bn.noise": noise}).flat() for noise in (True, True, False)]
+    assert len({tuple(flat.items()) for flat in flats}) == 2
+    assert load_config(overrides=flats[0]).flat() == flats[0]
+
+
 @pytest.mark.parametrize("batch_norm", ["keras", "custom"])
 def test_either_batch_norm_takes_statistics_per_activation(batch_norm):
     overrides = {"model.batch_norm": batch_norm, "bn.axes": "activation"}

@@ -187,11 +187,19 @@ class Config(_Strict):
 
     def flat(self) -> dict[str, Any]:
         """Return every dotted key with its value: {"case": "c", "seed": 0, "data.name": ...}."""
-        return dict(flatten(self.model_dump()))
+        pairs = flatten(self.model_dump())
+        return {key: _Values(x) if isinstance(x, dict) else x for key, x in pairs}
 
     def to_yaml(self) -> str:
         """Return the text of a file that `load_config(file=...)` reads as this configuration."""
         return write_yaml(self.model_dump())
+
+
+class _Values(dict[str, float]):
+    """The value of a key that has several, hashable as all values are: runs are grouped by them."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
 
 
 def _conflict(right: str, *keys: str) -> PydanticCustomError:
