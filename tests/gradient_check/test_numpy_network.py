@@ -130,9 +130,11 @@ def test_renormalization_with_open_limits_uses_the_averages_alone():
 
 
 def test_r_and_d_do_not_move_along_a_direction():
-    net, x = renormalized((1e9, 1e9)), RANDOM.standard_normal((5, 4, 6, 4))
-    moved = apply_layer("bn1", x + 1e-30j, net)  # a shift of the whole batch
-    np.testing.assert_allclose(moved.imag / 1e-30, 0, atol=1e-12)
+    net = renormalized((1e9, 1e9))._replace(epsilon=1e-14)
+    x = RANDOM.standard_normal((5, 4, 6, 4))
+    for direction in (1, x):  # what shifts or stretches the whole batch moves r and d alone
+        moved = apply_layer("bn1", x + 1e-30j * direction, net)
+        np.testing.assert_allclose(moved.imag / 1e-30, 0, atol=1e-10)
 
 
 def test_noise_is_that_of_the_paper():

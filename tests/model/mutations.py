@@ -32,13 +32,6 @@ MUTATIONS = [
         LEGACY,
     ),
     (
-        "normalize by ghost batches in inference",
-        BATCH_NORM,
-        "return None if training is False else",
-        "return",
-        BATCH_NORM_TEST + "test_inference_has_no_ghost_batches_and_takes_any_number_of_images",
-    ),
-    (
         "average the standard deviation for inference with renorm_momentum",
         RENORM,
         'averages["moving_stddev"], cache.stddev, config.momentum',
