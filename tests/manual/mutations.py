@@ -127,6 +127,13 @@ MUTATIONS = [
         BATCH_NORM_TEST + "test_ghost_groups_are_batches_of_their_own",
     ),
     (
+        "take one gamma of all groups for one of each",
+        "manual/sums.py",
+        " and others != last and not shared",
+        " and others != last",
+        BATCH_NORM_TEST + "test_groups_may_share_gamma_and_beta[ghost groups of one channel]",
+    ),
+    (
         "lose a half of what is summed",
         "manual/sums.py",
         "x, halvings = half + other_half, halvings - 1",

@@ -76,7 +76,8 @@ def align(parameter: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """
     others = [axis for axis, size in enumerate(shape) if size != 1]
     last = list(range(shape.rank - parameter.shape.rank, shape.rank))
-    one_for_each = len(others) == parameter.shape.rank and others != last
+    shared = 1 in parameter.shape  # by all along that axis, as by the groups of x [groups, ..., 1]
+    one_for_each = len(others) == parameter.shape.rank and others != last and not shared
     if not one_for_each and broadcasts(parameter.shape, shape):
         return parameter
     if shape.is_fully_defined():
