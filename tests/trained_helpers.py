@@ -28,6 +28,15 @@ CONFIGURATIONS = {
     "b no scale": ("b", [], {"bn.scale": False, "bn.epsilon": 0.2}),
     "c no center": ("c", [], {"bn.center": False, "bn.epsilon": 0.2}),
     "c debias": ("c", [], {"bn.debias": True, "bn.moving_variance_init": 0.4}),
+    "c ghost batches": ("c", [], {"bn.virtual_batch_size": 8}),
+    "c renorm": ("c", [], {"bn.renorm": True}),
+    "c renorm debias activation": (
+        "c",
+        [],
+        {"bn.renorm": True, "bn.debias": True, "bn.axes": "activation"},
+    ),
+    "c noise": ("c", [], {"bn.noise": True, "bn.placement": "after_hidden_conv"}),
+    "a noise": ("a", [], {"bn.noise": True}),
     "a batch_pixels": ("a", [], {"data.standardize": "batch_pixels"}),
     "c as_posted": ("c", ["as_posted"], {}),
 }
@@ -56,6 +65,9 @@ def random_arrays(config, seed=0):
             "beta": 0.3 * normal,
             "moving_mean": 0.3 * normal,
             "moving_variance": 0.8 + np.abs(normal),
+            "moving_stddev": 1.1 + 0.4 * np.abs(normal),
+            "renorm_mean": 0.2 * normal,
+            "renorm_stddev": 0.9 + np.abs(normal),
             "updates": np.array(3),
         }[name.partition("/")[2]]
         arrays[name] = value.astype(variable.numpy().dtype)
@@ -90,6 +102,7 @@ def probabilities_in_numpy(network, images):
         training=False,
         momentum=config.bn.momentum,
         initial=config.bn.moving_variance_init if config.bn.debias else None,
+        renorm=numpy_network.Renorm(1.0, 0.0, 0.0) if config.bn.renorm else None,
     )
     x = (images - arrays["standardization/mean"]) / arrays["standardization/stddev"]
     logits = numpy_network.apply_layers([layer.name for layer in network.model.layers], x, numpy)

@@ -92,6 +92,20 @@ MUTATIONS = [
         f"{KERAS}::test_it_classifies_as_the_network_does[c debias]",
     ),
     (
+        "export the noise",
+        "trained/network.py",
+        "[layer for layer in self.model.layers if not isinstance(layer, Noise)]",
+        "self.model.layers",
+        f"{KERAS}::test_it_classifies_as_the_network_does[a noise]",
+    ),
+    (
+        "export the moving variance where the standard deviation is corrected",
+        "model/batch_renorm.py",
+        "return mean, renorm.variance_of(stddev, self.config.epsilon)",
+        "return mean, self.moving_variance.value()",
+        f"{KERAS}::test_it_classifies_as_the_network_does[c renorm debias activation]",
+    ),
+    (
         "export the precision of the user's own Keras",
         "trained/to_keras.py",
         'named = {"name": layer.name, "dtype": FLOAT32}',

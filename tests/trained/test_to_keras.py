@@ -50,6 +50,12 @@ def test_it_has_the_layers_of_the_network_and_learns_what_the_run_learned(networ
     assert modules == {"keras"}
 
 
+def test_noise_is_no_layer_of_it_and_a_norm_is_where_it_was(networks):
+    names = [layer.name for layer in to_keras.keras_model(networks("c noise")).layers]
+    assert names[2:6] == ["conv1", "bn1", "elu1", "conv2"]
+    assert not any(name.startswith("noise") for name in names)
+
+
 def test_the_users_default_precision_does_not_matter(networks):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

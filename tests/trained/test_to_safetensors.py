@@ -58,6 +58,15 @@ def test_the_arrays_are_those_of_the_weights_and_the_statistics_are_corrected(ne
     assert json.loads(about["config"])["bn.debias"] is True
 
 
+def test_averages_for_training_are_not_in_it_and_noise_is_no_layer(networks, tmp_path):
+    arrays, _ = content(networks("c renorm"), tmp_path)
+    assert {name.partition("/")[2] for name in arrays if name.startswith("bn")} == {
+        *("gamma", "beta", "moving_mean", "moving_variance")
+    }
+    _, about = content(networks("c noise"), tmp_path)
+    assert about["layers"].split()[:4] == ["conv1", "bn1", "elu1", "conv2"]
+
+
 def test_gamma_and_beta_are_there_even_if_they_were_not_learned(networks, tmp_path):
     arrays, about = content(networks("b activation after_conv"), tmp_path)
     assert (arrays["bn1/gamma"] == 1).all()

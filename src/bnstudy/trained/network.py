@@ -11,6 +11,8 @@ from bnstudy.data.dataset import CLASSES, IMAGE_SHAPE, class_names
 from bnstudy.data.standardize import Standardization
 from bnstudy.errors import UserError, one_line
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.layers import Layer
+from bnstudy.model.noise import Noise
 from bnstudy.run_folder.weights import Weights
 from bnstudy.runner.loop import NO_BFLOAT16
 from bnstudy.runner.steps import EVALUATION_BATCH
@@ -65,6 +67,11 @@ class TrainedNetwork:
         if self.run.config.data.standardize == "batch_pixels":
             by = "pixel, by the moments of the whole test set"
         return f"{self.source}: {self.precision}, images standardized per {by}"
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that do something in inference: all but noise."""
+        return [layer for layer in self.model.layers if not isinstance(layer, Noise)]
 
     def predict(self, images: Any) -> np.ndarray:
         """Classify images.

@@ -30,7 +30,7 @@ def keras_model(network: TrainedNetwork) -> keras.Model:
     """
     images = x = keras.Input(IMAGE_SHAPE, dtype=FLOAT32, name="images")
     x = _standardization(network)(x)
-    for layer in network.model.layers:
+    for layer in network.layers:
         x = _add(layer, network.run.config.bn, x)
     x = keras.layers.Softmax(dtype=FLOAT32, name="probabilities")(x)
     return keras.Model(images, x, name="all_cnn")

@@ -9,9 +9,9 @@ from bnstudy.trained.network import TrainedNetwork
 def as_bytes(network: TrainedNetwork) -> bytes:
     """Return the content of a .safetensors file.
 
-    The arrays are those of weights.npz, with gamma and beta in any case, and with the statistics as
-    inference uses them, [C] or [H, W, C]. The metadata are texts: the names of the layers in their
-    order, epsilon, the names of the classes, and the configuration as JSON.
+    The arrays are those of weights.npz that inference needs, with gamma and beta in any case, and
+    with the statistics as it uses them, [C] or [H, W, C]. The metadata are texts: the names of the
+    layers in their order, epsilon, the names of the classes, and the configuration as JSON.
 
     Raises:
         UserError: safetensors is not installed, or there is a layer that we cannot describe.
@@ -25,10 +25,10 @@ def as_bytes(network: TrainedNetwork) -> bytes:
         ) from None
     config = network.run.config
     arrays = {f"standardization/{name}": a for name, a in vars(network.standardization).items()}
-    for layer in network.model.layers:
+    for layer in network.layers:
         arrays |= {f"{layer.name}/{name}": array for name, array in _arrays(layer).items()}
     metadata = {
-        "layers": " ".join(layer.name for layer in network.model.layers),
+        "layers": " ".join(layer.name for layer in network.layers),
         "epsilon": repr(config.bn.epsilon),
         "classes": " ".join(network.classes),
         "config": config_text(config),
