@@ -124,6 +124,36 @@ MUTATIONS = [
         TESTS + "numpy_network.py::test_moving_statistics_are_corrected_for_their_initial_values",
     ),
     (
+        "average the statistics of one ghost batch alone",
+        NUMPY,
+        "np.mean(parts, axis=0)  # (38)",
+        "parts[0]",
+        TESTS + "numpy_network.py::"
+        "test_moving_statistics_average_the_statistics_of_the_ghost_batches",
+    ),
+    (
+        "average what renormalization trains with by the momentum of inference",
+        NUMPY,
+        "renorm.momentum if renorm else network.momentum",
+        "network.momentum",
+        TESTS + "numpy_network.py::"
+        "test_renormalization_averages_standard_deviations_by_two_momenta",
+    ),
+    (
+        "let the moving variance of renormalization be negative",
+        NUMPY,
+        'np.maximum(new["moving_stddev"] ** 2 - network.epsilon, 0)',
+        'new["moving_stddev"] ** 2 - network.epsilon',
+        TESTS + "numpy_network.py::test_the_moving_variance_of_renormalization_is_not_negative",
+    ),
+    (
+        "take the whole batch for its ghost batches where moving statistics are named",
+        "gradient_check/diagnosis.py",
+        "relatives.WHOLE: after(ghosts=None)",
+        "relatives.WHOLE: after()",
+        TESTS + "relatives.py::test_a_moving_variance_of_the_whole_batch_is_named",
+    ),
+    (
         "take a large similar mistake for a small one",
         NAMES,
         "rest <= SAME * np.linalg.norm(wrong - right)",

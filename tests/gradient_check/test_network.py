@@ -80,6 +80,10 @@ def test_the_relatives_of_batch_norm_pass(changes, gradients):
     assert certificate.passed
     assert worst(certificate) < 1e-12
     assert all(row.compiled is not None for row in certificate.derivatives if row.tensor != "dx")
+    moved = [max(row.eager, row.compiled) for row in certificate.statistics]
+    layers = sum(layer.name.startswith("bn") for layer in certificate.setting.model.layers)
+    assert len(moved) == layers * (6 if changes.get("bn__renorm") else 3)
+    assert max(moved, default=0) < 1e-14
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,9 @@ def test_the_relatives_of_batch_norm_pass(changes, gradients):
     ],
 )
 def test_the_relatives_of_batch_norm_pass_in_inference(changes):
-    assert worst(certify(training=False, **changes)) < 1e-12
+    certificate = certify(training=False, **changes)
+    assert certificate.passed
+    assert worst(certificate) < 1e-12
 
 
 @pytest.mark.compiled

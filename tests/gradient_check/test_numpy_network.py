@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnstudy.gradient_check import numpy_network
-from bnstudy.gradient_check.numpy_network import Network, apply_layer, apply_layers
+from bnstudy.gradient_check.numpy_network import Network, Renorm, apply_layer, apply_layers
 
 RANDOM = np.random.default_rng(3)
 X = RANDOM.standard_normal((5, 4, 6, 3))
@@ -113,24 +113,28 @@ def test_ghost_batches_are_normalized_one_by_one():
     np.testing.assert_allclose(apply_layer("bn1", x, net._replace(ghosts=6)), whole, rtol=1e-12)
 
 
-def renormalized(limits):
-    averages = {"bn1/renorm_mean": np.full(4, 0.2), "bn1/renorm_stddev": np.array([0.1, 1, 2, 9])}
-    return network(renorm=limits, arrays={**network().arrays, **averages})
+def renormalized(r_max, d_max):
+    averages = {
+        "bn1/moving_stddev": np.array([0.3, 2, 1, 4]),
+        "bn1/renorm_mean": np.full(4, 0.2),
+        "bn1/renorm_stddev": np.array([0.1, 1, 2, 9]),
+    }
+    return network(renorm=Renorm(r_max, d_max, 0.7), arrays={**network().arrays, **averages})
 
 
 def test_renormalization_with_open_limits_uses_the_averages_alone():
-    net = renormalized((1e9, 1e9))
+    net = renormalized(1e9, 1e9)
     x = RANDOM.standard_normal((5, 4, 6, 4))
     gamma, beta = net.arrays["bn1/gamma"], net.arrays["bn1/beta"]
     expected = gamma * (x - 0.2) / [0.1, 1, 2, 9] + beta
     np.testing.assert_allclose(apply_layer("bn1", x, net), expected, rtol=1e-10)
-    closed = apply_layer("bn1", x, renormalized((1.0, 0.0))._replace(arrays=net.arrays))
+    closed = apply_layer("bn1", x, renormalized(1.0, 0.0)._replace(arrays=net.arrays))
     plain = apply_layer("bn1", x, network(arrays=net.arrays))
     np.testing.assert_allclose(closed, plain, rtol=1e-12)
 
 
 def test_r_and_d_do_not_move_along_a_direction():
-    net = renormalized((1e9, 1e9))._replace(epsilon=1e-14)
+    net = renormalized(1e9, 1e9)._replace(epsilon=1e-14)
     x = RANDOM.standard_normal((5, 4, 6, 4))
     for direction in (1, x):  # what shifts or stretches the whole batch moves r and d alone
         moved = apply_layer("bn1", x + 1e-30j * direction, net)
@@ -180,6 +184,45 @@ def test_moving_statistics_are_averages_and_updates_are_counted(kind):
         new["moving_mean"], 0.9 * old["bn1/moving_mean"] + 0.1 * x.mean(net.axes)
     )
     assert new["updates"] == 41
+
+
+@pytest.mark.parametrize(("ghosts", "parts"), [(2, 3), (1, 6), (6, 1)])
+def test_moving_statistics_average_the_statistics_of_the_ghost_batches(ghosts, parts):
+    net = network(ghosts=ghosts)
+    x = RANDOM.standard_normal((6, 4, 6, 4)) * 3 + 1
+    variances = [x[k::parts].var((0, 1, 2)) for k in range(parts)]
+    means = [x[k::parts].mean((0, 1, 2)) for k in range(parts)]
+    new = numpy_network.statistics_after("bn1", x, net)
+    for statistic, values in (("moving_mean", means), ("moving_variance", variances)):
+        expected = 0.9 * net.arrays[f"bn1/{statistic}"] + 0.1 * sum(values) / parts
+        np.testing.assert_allclose(new[statistic], expected)
+
+
+def test_renormalization_averages_standard_deviations_by_two_momenta():
+    net, x = renormalized(3.0, 5.0), RANDOM.standard_normal((5, 4, 6, 4)) * 3 + 1
+    old, mean, stddev = net.arrays, x.mean((0, 1, 2)), np.sqrt(x.var((0, 1, 2)) + 1e-3)
+    new = numpy_network.statistics_after("bn1", x, net)
+    moving = 0.9 * old["bn1/moving_stddev"] + 0.1 * stddev
+    expected = {
+        "moving_mean": 0.9 * old["bn1/moving_mean"] + 0.1 * mean,
+        "moving_variance": moving**2 - 1e-3,
+        "moving_stddev": moving,
+        "renorm_mean": 0.7 * old["bn1/renorm_mean"] + 0.3 * mean,
+        "renorm_stddev": 0.7 * old["bn1/renorm_stddev"] + 0.3 * stddev,
+        "updates": 41,
+    }
+    assert new.keys() == expected.keys()
+    for statistic, values in expected.items():
+        np.testing.assert_allclose(new[statistic], values, err_msg=statistic)
+
+
+def test_the_moving_variance_of_renormalization_is_not_negative():
+    net, zeros = renormalized(3.0, 5.0), np.zeros(4)
+    net = net._replace(arrays={**net.arrays, "bn1/moving_stddev": zeros}, initial=0.0)
+    new = numpy_network.statistics_after("bn1", np.zeros((5, 4, 6, 4)), net)
+    np.testing.assert_array_equal(new["moving_variance"], zeros)
+    inference = net._replace(training=False)
+    np.testing.assert_array_equal(numpy_network.moving_statistics("bn1", X, inference)[1], zeros)
 
 
 def test_in_inference_moving_statistics_stay():

@@ -6,9 +6,10 @@ import tensorflow as tf
 from helpers import config
 from mistake_helpers import CASES, assert_distinct_and_wrong, draw
 
-from bnstudy.gradient_check import mistakes, network, relatives
+from bnstudy.gradient_check import mistakes, network, numpy_network, relatives
 from bnstudy.gradient_check.diagnosis import diagnose
 from bnstudy.manual import batch_norm, noise, renorm
+from bnstudy.model.batch_norm import BatchNorm
 
 FREE = np.array([True, False, True])
 RELATIVES = {
@@ -126,4 +127,36 @@ def test_a_forgotten_scale_of_the_noise_is_named(monkeypatch):
     monkeypatch.setattr(noise, "backward", lambda dy, s: dy)
     assert named(bn__noise=True) == {
         (layer, "dx", "by hand", "s is forgotten") for layer in ("noise3", "noise6")
+    }
+
+
+def test_a_moving_variance_of_the_whole_batch_is_named(monkeypatch):
+    right = BatchNorm._forward_training
+
+    def forward(self, x, context):
+        old = self.moving_variance.value()
+        result = right(self, x, context)
+        _, variance = tf.nn.moments(x, (0, 1, 2, 3))
+        self.moving_variance.assign(batch_norm.update_moving(old, variance, self.config.momentum))
+        return result
+
+    monkeypatch.setattr(BatchNorm, "_forward_training", forward)
+    assert named(bn__virtual_batch_size=5) == {
+        (layer, "moving_variance", None, relatives.WHOLE) for layer in ("bn3", "bn6")
+    }
+
+
+def test_swapped_momenta_of_renormalization_are_named(monkeypatch):
+    right, other = BatchNorm._average, {0.9: 0.5, 0.5: 0.9}
+
+    def average(self, moving, batch, momentum):
+        right(self, moving, batch, other[momentum])
+
+    monkeypatch.setattr(BatchNorm, "_average", average)
+    found = named(bn__renorm=True, bn__momentum=0.9, bn__renorm_momentum=0.5)
+    assert found == {
+        (layer, statistic, None, "bn.momentum and bn.renorm_momentum are swapped")
+        for layer in ("bn3", "bn6")
+        for statistic in numpy_network.STATISTICS
+        if statistic != "updates"
     }

@@ -97,10 +97,18 @@ def _name_statistic(certificate: Certificate, row: Statistic) -> Finding:
         return numpy_network.statistics_after(row.layer, x, changed)[row.name]
 
     found, right = certificate.evidence.statistics[f"{row.layer}/{row.name}"], after()
+    momentum, renorm = network.momentum, network.renorm
+    own = renorm.momentum if renorm else momentum
     named = {
         "it is updated in inference": after(training=True),
         "it is not updated": after(training=False),
-        "momentum and 1 - momentum are swapped": after(momentum=1 - network.momentum),
+        "momentum and 1 - momentum are swapped": after(
+            momentum=1 - momentum, renorm=renorm and renorm._replace(momentum=1 - own)
+        ),
+        "bn.momentum and bn.renorm_momentum are swapped": after(
+            momentum=own, renorm=renorm and renorm._replace(momentum=momentum)
+        ),
+        relatives.WHOLE: after(ghosts=None),
     }
     mistake = next((n for n, z in named.items() if mistakes.explains(z, found, right)), UNKNOWN)
     return Finding(row.layer, row.name, None, mistake)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-
 STATISTICS = (
     *("moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"),
     "updates",
