@@ -10,7 +10,7 @@ from config_helpers import LIMITS, refusal, set_refusal
 from pydantic import ValidationError
 
 from bnstudy.cli.main import make_parser
-from bnstudy.config.load import load_config
+from bnstudy.config.load import load_config, parse_set
 from bnstudy.config.registry import OPTIMIZERS
 from bnstudy.config.schema import GROUPS, KEYS, Config, config_schema, descriptions
 from bnstudy.config.yaml_reader import configs_dir, read_yaml
@@ -138,6 +138,13 @@ def test_every_value_can_be_grouped_by():
     flats = [load_config(overrides={"bn.noise": noise}).flat() for noise in (True, True, False)]
     assert len({tuple(flat.items()) for flat in flats}) == 2
     assert load_config(overrides=flats[0]).flat() == flats[0]
+
+
+def test_the_limits_of_renormalization_are_shown_as_they_are_given():
+    key = "bn.renorm_clipping"
+    shown = str(load_config(overrides={key: {"rmax": 2, "dmax": 1}}).flat()[key])
+    assert shown == "{rmax: 2.0, dmax: 1.0}"
+    assert str(load_config(overrides=dict([parse_set(f"{key}={shown}")])).flat()[key]) == shown
 
 
 @pytest.mark.parametrize("batch_norm", ["keras", "custom"])

@@ -25,6 +25,7 @@ def test_where_the_images_are_does_not_separate_groups(make_run):
 
 
 RATE, WIDTH = "optimizer.learning_rate", "model.width"
+CLIPPING = "bn.renorm_clipping"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,11 @@ RATE, WIDTH = "optimizer.learning_rate", "model.width"
             ["case a", "case c, model.batch_norm = keras"],
         ),
         ([(None, {}), ("a", {})], ["no case", "case a"]),
+        (
+            [("c", {}), ("b", {CLIPPING: {"rmax": 2, "dmax": 1}})],
+            [f"case c, {CLIPPING} = {{rmax: 3.0, dmax: 5.0}}",
+             f"case b, {CLIPPING} = {{rmax: 2.0, dmax: 1.0}}"],
+        ),
         # Too many differences for a label.
         (
             [("a", {}), ("a", {RATE: 1.0, WIDTH: 0.5, "bn.momentum": 0.5, "bn.epsilon": 0.5,

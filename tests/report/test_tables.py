@@ -2,11 +2,13 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
 
-from bnstudy.report import tables
+from bnstudy.report import html, tables
+from bnstudy.report.report import make_report
 from bnstudy.report.runs import read
 from bnstudy.report.verdicts import Verdict
 from bnstudy.run_folder.files import write_json
@@ -55,6 +57,22 @@ def test_csv_has_every_digit_and_the_keys_that_differ(rows):
     assert float(first["test_accuracy_standard_deviation"]) == pytest.approx(np.sqrt(2) / 100)
     assert second["test_cost_mean"] == second["test_accuracy_low"] == ""
     assert second["commits"] == "0000000"
+
+
+def test_runs_may_differ_in_a_key_of_several_values(make_finished, tmp_path):
+    key = "bn.renorm_clipping"
+    for seed, r_max in ((0, 2), (1, 2), (0, 4)):
+        make_finished("c", seed, changes={"bn.renorm": True, key: {"rmax": r_max, "dmax": 1}})
+    report = make_report([tmp_path])
+    first, second = json.loads(json.dumps(report.as_json()))["results"]
+    assert (first["keys"][key], first["seeds"]) == ({"rmax": 2.0, "dmax": 1.0}, [0, 1])
+    assert (second["keys"][key], second["seeds"]) == ({"rmax": 4.0, "dmax": 1.0}, [0])
+    assert [row[key] for row in csv.DictReader(io.StringIO(tables.csv_table(report.rows)))] == [
+        *("{rmax: 2.0, dmax: 1.0}", "{rmax: 4.0, dmax: 1.0}")
+    ]
+    assert f"{key} = {{rmax: 4.0, dmax: 1.0}}" in html.page(
+        report, [tmp_path], tmp_path / "page.html"
+    )
 
 
 def test_json_has_none_where_there_is_no_number(rows):

@@ -201,6 +201,10 @@ class _Values(dict[str, float]):
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
+    def __str__(self) -> str:
+        """Return them as YAML and `--set` write them, for labels and tables."""
+        return f"{{{', '.join(f'{name}: {value}' for name, value in self.items())}}}"
+
 
 def _conflict(right: str, *keys: str) -> PydanticCustomError:
     """Return the error of keys that contradict each other; the first is the one to change."""
