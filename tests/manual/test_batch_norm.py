@@ -7,6 +7,7 @@ import tensorflow as tf
 from helpers import assert_gradients_match, autodiff, random
 
 from bnstudy.manual import batch_norm
+from bnstudy.manual.sums import align
 
 SHAPE = (4, 3, 5, 6)  # N, H, W, C all different
 EPSILON = 0.01  # large enough to be seen
@@ -366,6 +367,11 @@ def test_in_inference_groups_may_share_gamma_and_beta(name):
         x, gamma, beta, tf.reshape(mean, kept), tf.reshape(variance, kept), axes, EPSILON
     )
     np.testing.assert_array_equal(function(x, gamma, beta), same)
+
+
+def test_a_gamma_of_length_1_is_shared_by_any_number_of_groups():
+    statistics = tf.TensorShape([None, 1, 1, 1, 1])  # of x [groups, N, H, W, 1]
+    assert align(tf.ones([1]), statistics).shape == [1]
 
 
 def test_ghost_groups_are_batches_of_their_own():
