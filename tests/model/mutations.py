@@ -29,14 +29,14 @@ MUTATIONS = [
         BATCH_NORM,
         "batch = tf.reduce_mean(batch, axis=1)",
         "batch = batch[:, 0]",
-        LEGACY,
+        LEGACY + "[ghost batches-channel-by hand]",
     ),
     (
         "average the standard deviation for inference with renorm_momentum",
         RENORM,
         'averages["moving_stddev"], cache.stddev, config.momentum',
         'averages["moving_stddev"], cache.stddev, config.renorm_momentum',
-        LEGACY,
+        LEGACY + "[renormalization-channel-by hand]",
     ),
     (
         "let renormalization begin without its schedule",

@@ -134,12 +134,19 @@ PAIRS = [  # one image alone has no variance per activation
 ]
 
 
+@pytest.fixture(scope="module", params=PAIRS, ids=map("-".join, PAIRS))
+def relative(request, tmp_path_factory):
+    """What the post's function computes of a relative, with what it was given."""
+    name, statistics = request.param
+    dtype, _, theirs = RELATIVES[name]
+    folder, given = tmp_path_factory.mktemp(dtype), inputs(dtype, statistics)
+    return name, statistics, given, post(folder, given, statistics, **theirs)
+
+
 @pytest.mark.parametrize("gradients", ["by hand", "automatic"])
-@pytest.mark.parametrize(("name", "statistics"), PAIRS, ids=map("-".join, PAIRS))
-def test_the_relatives_equal_the_function_of_the_post(name, statistics, gradients, tmp_path):
-    dtype, ours, theirs = RELATIVES[name]
-    given = inputs(dtype, statistics)
-    expected = post(tmp_path, given, statistics, **theirs)
+def test_the_relatives_equal_the_function_of_the_post(relative, gradients):
+    name, statistics, given, expected = relative
+    dtype, ours, _ = RELATIVES[name]
     assert not expected["fused"]
     options = config(
         bn__momentum=MOMENTUM, bn__epsilon=EPSILON, **{f"bn__{k}": v for k, v in ours.items()}

@@ -92,11 +92,11 @@ MUTATIONS = [
         f"{KERAS}::test_it_classifies_as_the_network_does[c debias]",
     ),
     (
-        "export the noise",
+        "take noise for a layer of inference",
         "trained/network.py",
         "[layer for layer in self.model.layers if not isinstance(layer, Noise)]",
         "self.model.layers",
-        f"{KERAS}::test_it_classifies_as_the_network_does[a noise]",
+        f"{NETWORK}::test_its_layers_are_those_that_do_something_in_inference",
     ),
     (
         "export the moving variance where the standard deviation is corrected",

@@ -23,6 +23,11 @@ def test_it_classifies_as_an_independent_network_in_numpy_does(network):
     np.testing.assert_allclose(probabilities, expected, atol=2e-6)
 
 
+def test_its_layers_are_those_that_do_something_in_inference(networks):
+    names = [layer.name for layer in networks("c noise").layers]
+    assert names[:4] == ["conv1", "bn1", "elu1", "conv2"]
+
+
 def test_the_answer_does_not_depend_on_the_batch_or_the_type(networks):
     network, images = networks("a batch_pixels"), some_images(103)  # more than one batch
     together = network.predict(images)
