@@ -167,11 +167,8 @@ class Config(_Strict):
         return self.bn.virtual_batch_size if self.model.batch_norm == "custom" else None
 
     def can_be_extended(self) -> bool:
-        """Return whether more epochs leave those that were trained as they are.
-
-        The limits of batch renormalization open at parts of all steps.
-        """
-        return not self.bn.renorm
+        """Return whether more epochs leave those that were trained as they are."""
+        return not self.bn.renorm  # its limits open at parts of all steps
 
     def statistics_over_images(self) -> dict[str, str]:
         """Return the keys, with their values, that require a variance over the images alone.
