@@ -171,7 +171,7 @@ MUTATIONS = [
     (
         "accept fewer epochs",
         "run_folder/folder.py",
-        "more_epochs = made_by.training.epochs < config.training.epochs",
+        "more_epochs = config.can_be_extended() and made_by.training.epochs < config.training.epochs",
         "more_epochs = True",
         f"{EXTENSION}::test_fewer_epochs_are_refused",
     ),

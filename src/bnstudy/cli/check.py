@@ -22,7 +22,7 @@ examples:
   bnstudy check                                       case c: every gradient is right
   bnstudy check --set training.gradients=as_posted    the author's: three are wrong
   bnstudy check --case b --set bn.placement=after_conv --inference
-  bnstudy check --set model.width=1                   full width: up to three minutes
+  bnstudy check --set model.width=1                   full width: up to a minute
   bnstudy check --template batch_norm > my_layer.py   a backward pass to fill in ...
   bnstudy check my_layer.py                           ... with hints until it is right
 """
