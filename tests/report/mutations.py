@@ -65,9 +65,17 @@ MUTATIONS = [
     (
         "judge single seeds",
         "report/claims.py",
-        "    if fewest < SEEDS:\n        return verdict\n",
+        "    if min(map(len, values.values())) < SEEDS:\n        return verdict\n",
         "",
         CLAIMS + "test_too_few_seeds_are_described_and_not_judged",
+    ),
+    (
+        "judge before the pooled arms are complete",
+        "report/claims.py",
+        "min(map(len, values.values())) < SEEDS",
+        "fewest < SEEDS",
+        "tests/report/test_claims.py"
+        "::test_a_verdict_waits_for_the_arms_that_only_lend_their_deviation",
     ),
     (
         "compare gaps of networks that have not fitted their training set",

@@ -96,6 +96,14 @@ def test_too_few_seeds_are_described_and_not_judged(make_design):
     assert found.interval is not None
 
 
+def test_a_verdict_waits_for_the_arms_that_only_lend_their_deviation(make_design):
+    design = make_design()
+    del design.arms["d"][2]
+    found = named(design, "i")
+    assert (found.verdict, found.why) == ("not judged", "needs 3 seeds of each arm")
+    assert len(found.seeds["a"]) == len(found.seeds["b"]) == 3
+
+
 def test_one_seed_has_no_interval(make_design):
     found = named(make_design(seeds=1), "v")
     assert (found.value, found.interval) == (pytest.approx(-0.03), None)

@@ -170,7 +170,8 @@ def _judge(claim: Claim, design: Design) -> Verdict:
     by_seed = {arm: dict(zip(runs[arm], values[arm], strict=True)) for arm in values}
     beside = dict(_beside(claim, design))
     verdict = replace(verdict.with_estimate(estimate, pool), values=by_seed, beside=beside)
-    if fewest < SEEDS:
+    # An arm that only lends its deviation is waited for too: a later seed of it moves the interval.
+    if min(map(len, values.values())) < SEEDS:
         return verdict
     word = claim.rule(estimate)
     why = _how_many_seeds(estimate, claim, len(pool)) if word == UNDECIDED else ""
