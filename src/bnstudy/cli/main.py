@@ -8,12 +8,23 @@ import warnings
 from typing import NoReturn
 
 import bnstudy
-from bnstudy.cli import bench, check, data, evaluate, export, plot, report, run, sweep
+from bnstudy.cli import bench, check, data, evaluate, export, plot, question, report, run, sweep
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted
 from bnstudy.output import echo
 
-COMMANDS = (run, plot, report, evaluate, export, sweep, check, bench, data)  # each: add_parser
+COMMANDS = (
+    run,
+    plot,
+    report,
+    evaluate,
+    export,
+    sweep,
+    question,
+    check,
+    bench,
+    data,
+)  # each: add_parser
 
 DESCRIPTION = """\
 Batch normalization, measured: one network trained on CIFAR-10 three ways. Case a has no batch norm,

@@ -1,15 +1,18 @@
 """Slow evaluations of a finished run, made once and kept beside it."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bnstudy.output import echo
 from bnstudy.run_folder.files import read_json, write_json
 
 _elsewhere: dict[Path, Path] = {}  # run folders that nothing may be written to -> where instead
+_used: dict[Path, Path] = {}  # files there that were asked for -> where they belong
 
 
 def kept(
@@ -37,33 +40,46 @@ def kept(
 
     """
     made_by = {"run": _digest(run_folder), "arguments": _as_json(dict(arguments or {}))}
-    writable = _elsewhere.get(run_folder.resolve(), run_folder)
-    for folder in dict.fromkeys((run_folder, writable)):
-        content = read_json(folder / name)
-        if content is not None and content.get("made_by") == made_by:
-            found: dict[str, Any] = content["found"]
-            return found
-    found = _as_json(make())
-    writable.mkdir(parents=True, exist_ok=True)
-    write_json(writable / name, {"made_by": made_by, "found": found})
+    elsewhere = _elsewhere.get(run_folder.resolve())
+    found = _read(run_folder / name, made_by)
+    if found is not None:
+        return found
+    path = (elsewhere or run_folder) / name
+    if elsewhere:
+        _used[path] = run_folder / name
+        found = _read(path, made_by)
+    if found is None:
+        echo(f"{run_folder.name}: evaluating, for {name}", sys.stderr)
+        found = _as_json(make())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"made_by": made_by, "found": found})
     return found
 
 
+def _read(path: Path, made_by: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is in a file, if it was made by the same."""
+    content = read_json(path) or {}
+    found: dict[str, Any] | None = content.get("found")
+    return found if content.get("made_by") == made_by else None
+
+
 @contextmanager
-def untouched(folders: Mapping[Path, Path]) -> Iterator[None]:
+def untouched(folders: Mapping[Path, Path]) -> Iterator[dict[Path, Path]]:
     """Keep evaluations elsewhere for a while; those beside the runs are read all the same.
 
     Args:
         folders: run folder that nothing is to be written to -> folder to write to instead.
 
+    Yields:
+        The files there that were asked for meanwhile -> their places beside the runs.
+
     """
-    before = dict(_elsewhere)
     _elsewhere.update({run.resolve(): instead for run, instead in folders.items()})
+    _used.clear()
     try:
-        yield
+        yield _used
     finally:
         _elsewhere.clear()
-        _elsewhere.update(before)
 
 
 def _digest(run_folder: Path) -> str:

@@ -1,0 +1,186 @@
+"""Answer a question: run or continue its plan, measure, judge, draw."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import bnstudy
+from bnstudy.errors import UserError
+from bnstudy.output import echo
+from bnstudy.plots.style import save
+from bnstudy.questions import page, speed
+from bnstudy.questions.claims import OPEN, Claim
+from bnstudy.questions.find import Question, checkout
+from bnstudy.questions.kept import untouched
+from bnstudy.questions.sources import finished_folder, published_runs, start_over
+from bnstudy.report.runs import commits
+from bnstudy.run_folder.environment import git_state
+from bnstudy.run_folder.files import write_json
+from bnstudy.run_folder.log import load_log
+from bnstudy.sweep import Run, load_plan, run_plan
+
+LOGS = Path("logs/questions")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a question is answered.
+
+    Attributes:
+        fresh: train everything here; use no published runs.
+        published: where these are; None: below logs/published, if that is there.
+        jobs: runs at a time.
+        train: whether to train what is missing.
+        write: write the verdict into the checkout as well.
+
+    """
+
+    fresh: bool = False
+    published: Path | None = None
+    jobs: int = 1
+    train: bool = True
+    write: bool = False
+
+
+class Source(NamedTuple):
+    """A run, and the folder where it has finished: its own or a published one."""
+
+    run: Run
+    folder: Path | None
+
+
+def answer(question: Question, options: Options) -> int:
+    """Answer a question, and print the verdicts.
+
+    Returns:
+        The exit code: 0, or that of the sweep if runs have failed.
+
+    Raises:
+        UserError: the options contradict each other, there is nothing published where they say, or
+            the data set cannot be found.
+        Interrupted: the runs were asked to stop, and have saved their state.
+
+    """
+    _check(options)
+    published = {} if options.fresh else published_runs(options.published)
+    analysis = question.analysis()
+    runs = load_plan(question.plan) if question.plan else []
+    if options.fresh:
+        start_over(runs, LOGS / question.name)
+    sources = [Source(run, finished_folder(run, published)) for run in runs]
+    _announce(question, analysis, sources, options.train)
+    waiting = [source.run for source in sources if source.folder is None]
+    code = run_plan(waiting, options.jobs) if waiting and options.train else 0
+    sources = [Source(run, finished_folder(run, published)) for run in runs]
+    elsewhere = {
+        source.folder: _kept_elsewhere(question, source.run)
+        for source in sources
+        if source.folder not in (None, source.run.folder)
+    }
+    with untouched(elsewhere) as kept:
+        claims = _conclude(question, analysis, [s.folder for s in sources if s.folder])
+        if options.write:
+            _write(question, claims, kept)
+    return code
+
+
+def _check(options: Options) -> None:
+    """Refuse options that contradict each other, before anything is done."""
+    if options.fresh and options.published is not None:
+        raise UserError("question: --fresh uses no published runs; drop --published or --fresh")
+    if options.fresh and not options.train:
+        raise UserError("question: --fresh trains; drop --no-training or --fresh")
+    if options.write and checkout() is None:
+        raise UserError(
+            "question: --write needs a checkout of the repository, not an installed copy"
+        )
+
+
+def _announce(
+    question: Question, analysis: ModuleType, sources: Sequence[Source], train: bool
+) -> None:
+    """Say what will be trained and evaluated, and how long that takes here."""
+    echo(question.title)
+    if not sources:
+        return
+    waiting = [source.run for source in sources if source.folder is None]
+    echo(f"{len(sources) - len(waiting)} of {len(sources)} runs have finished")
+    evaluations = sum(
+        images
+        for source in sources
+        for name, images in getattr(analysis, "EVALUATIONS", {}).items()
+        if source.folder or train
+        if not (source.folder and (source.folder / name).is_file())
+        if not (_kept_elsewhere(question, source.run) / name).is_file()
+    )
+    left = waiting if train else []
+    work = speed.work_left(left)
+    if work.training or evaluations:
+        measured = speed.measured((left or [sources[0].run])[0].config)
+        seconds = measured.seconds(work.training, work.test + evaluations)
+        echo(
+            f"to do: {work.training:,} training images in {len(left)} runs, "
+            f"{work.test + evaluations:,} images evaluated: about {duration(seconds)} here, where "
+            f"a second takes {measured.training:,.0f} or {measured.test:,.0f} of them"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, such as "1 h 20 min"."""
+    minutes = round(seconds / 60)
+    if minutes <= 1:
+        return "a minute"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _kept_elsewhere(question: Question, run: Run) -> Path:
+    """Return the folder for evaluations of a published run, which stays as it is."""
+    return LOGS / question.name / "kept" / run.folder.name
+
+
+def _conclude(question: Question, analysis: ModuleType, folders: list[Path]) -> list[Claim]:
+    """Measure, judge, draw; print the table, and write verdict.json and figure.png."""
+    out = LOGS / question.name
+    measured = analysis.measure(folders)
+    claims: list[Claim] = analysis.judge(measured)
+    out.mkdir(parents=True, exist_ok=True)
+    save(analysis.draw(measured, claims), out / "figure.png")
+    verdict = {
+        "question": question.name,
+        "version": bnstudy.__version__,
+        "git": git_state(Path(bnstudy.__file__).resolve()),
+        "runs": {folder.name: commits(load_log(folder)) for folder in folders},
+        "claims": [_as_json(claim) for claim in claims],
+        "described": measured.get("described", {}),  # decides nothing
+    }
+    write_json(out / "verdict.json", verdict)  # last: now the question has been answered
+    echo(page.table(claims))
+    if missing := sum(claim.verdict == OPEN for claim in claims):
+        echo(f"{missing} of {len(claims)} claims are open: not all of their runs have finished")
+    echo(f"see {out / 'figure.png'} and {out / 'verdict.json'}")
+    return claims
+
+
+def _as_json(claim: Claim) -> dict[str, Any]:
+    """Return a claim with six digits that count, so that verdicts can be compared."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else float(f"{value:.6g}")
+
+    interval = None if claim.interval is None else [rounded(end) for end in claim.interval]
+    return claim._asdict() | {"value": rounded(claim.value), "interval": interval}
+
+
+def _write(question: Question, claims: Sequence[Claim], kept: Mapping[Path, Path]) -> None:
+    """Write what was found into the checkout: verdict, figure, pages, evaluations."""
+    for name in ("figure.png", "verdict.json"):
+        shutil.copyfile(LOGS / question.name / name, question.folder / name)
+    for file, beside_the_run in kept.items():
+        shutil.copyfile(file, beside_the_run)
+    page.renew(question.folder / "README.md", "verdict", page.table(claims))
+    answers = question.folder.parents[1] / "docs" / "answers.md"
+    page.renew(answers, f"answer {question.number}", page.answer(question, claims))
+    echo(f"written: {question.folder} and {answers}")

@@ -1,0 +1,41 @@
+"""The questions are the folders experiments/qN_name."""
+
+import pytest
+
+import bnstudy
+from bnstudy.questions import find
+from bnstudy.sweep import load_plan
+
+
+def test_every_question_of_this_repository_keeps_the_contract():
+    """A heading with its number, three functions, and runs that go to its own folder."""
+    assert [each.number for each in find.questions()] == sorted(
+        {each.number for each in find.questions()}
+    )
+    for each in find.questions():
+        assert each.title.startswith(f"Question {each.number}")
+        assert "<!-- verdict -->" in (each.folder / "README.md").read_text(encoding="utf-8")
+        assert each.analysis().__doc__
+        for run in load_plan(each.plan) if each.plan else ():
+            assert run.folder.parent.as_posix() == f"logs/questions/{each.name}"
+
+
+def test_an_unknown_question_is_one_line(toy):
+    with pytest.raises(
+        bnstudy.UserError, match=r"^there is no question 7; the questions are 3 \(to"
+    ):
+        find.question(7)
+
+
+@pytest.mark.parametrize("missing", find.PARTS)
+def test_an_analysis_without_one_of_its_functions_is_refused(toy, missing):
+    text = (toy / "analysis.py").read_text()
+    (toy / "analysis.py").write_text(text.replace(f"def {missing}(", "def other("))
+    with pytest.raises(TypeError, match=f"has no function {missing}"):
+        find.question(3).analysis()
+
+
+def test_only_a_checkout_can_be_written_to(toy, tmp_path):
+    assert find.checkout() == tmp_path
+    (tmp_path / "pyproject.toml").unlink()
+    assert find.checkout() is None

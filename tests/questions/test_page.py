@@ -1,0 +1,53 @@
+"""Tables and answers, and the pages that show them."""
+
+import pytest
+
+import bnstudy
+from bnstudy.questions.claims import Claim
+from bnstudy.questions.page import answer, renew, table
+
+CLAIMS = [
+    Claim("It helps.", "gain", 0.0123456, (0.01, 0.0147), "> 0", "replicates"),
+    Claim("It breaks.", "ratio", 12345.6, None, ">= 4", "does not replicate", primary=True),
+    Claim("It costs.", "seconds", None, None, "< 1", "open", reason="1 of 3 seeds"),
+]
+
+
+def test_a_row_per_claim_the_primary_one_in_bold():
+    assert table(CLAIMS).splitlines()[2:] == [
+        "| It helps. | 0.01235 | 0.01000 to 0.01470 | > 0 | replicates |",
+        "| **It breaks.** | 12,346 |  | >= 4 | does not replicate |",
+        "| It costs. |  |  | < 1 | open (1 of 3 seeds) |",
+    ]
+
+
+def test_an_answer_begins_with_the_primary_claim_and_says_what_is_missing(toy):
+    from bnstudy.questions.find import question
+
+    lines = answer(question(3), CLAIMS).splitlines()
+    assert lines[:2] == [
+        "- It breaks.: 12,346, >= 4: **does not replicate**",
+        "- It helps.: 0.01235 (0.01000 to 0.01470), > 0: **replicates**",
+    ]
+    assert lines[-1] == "1 of 3 claims are open: `bnstudy question 3` makes what is missing."
+    assert "open" not in answer(question(3), CLAIMS[:2])
+
+
+def test_a_page_is_renewed_between_its_marks_and_nowhere_else(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- verdict -->\nold\n<!-- end of verdict -->\nb\n")
+    assert renew(page, "verdict", r"new \1")
+    assert page.read_text() == "a\n<!-- verdict -->\nnew \\1\n<!-- end of verdict -->\nb\n"
+    assert not renew(page, "verdict", r"new \1")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<!-- verdict -->", "<!-- end of verdict -->\n<!-- verdict -->"]
+)
+def test_a_page_without_marks_is_one_line(tmp_path, text):
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(bnstudy.UserError, match=r"page\.md has no `<!-- verdict -->`"):
+        renew(page, "verdict", "new")
+    with pytest.raises(bnstudy.UserError, match="has no"):
+        renew(tmp_path / "missing.md", "verdict", "new")
