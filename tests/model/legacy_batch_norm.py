@@ -1,14 +1,16 @@
 """Run `tf.compat.v1.layers.batch_normalization`, the very function of the post, in a graph.
 
-    TF_USE_LEGACY_KERAS=1 python tests/model/legacy_batch_norm.py IN.npz OUT.npz
+    TF_USE_LEGACY_KERAS=1 python tests/model/legacy_batch_norm.py FOLDER ...
 
-A process of its own: the choice between Keras 2 and 3 is made when TensorFlow is imported. IN holds
-x and dy [steps, N, H, W, C], gamma, beta, momentum, epsilon, axis, along which each entry has
-statistics of its own, and `options`, the JSON of further arguments; OUT what each step computes.
+A process of its own: the choice between Keras 2 and 3 is made when TensorFlow is imported. In each
+folder, in.npz holds x and dy [steps, N, H, W, C], gamma, beta, momentum, epsilon, axis, along which
+each entry has statistics of its own, and `options`, the JSON of further arguments; out.npz, which
+is written, what each step computes.
 """
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -40,10 +42,8 @@ def build(given) -> tuple[dict, dict]:
     return {"x": x, "dy": dy}, {"steps": computed, "inference": inference}
 
 
-def main(path_in: str, path_out: str) -> None:
+def run(given) -> dict:
     """Train for all steps, with a look at inference mode after each."""
-    given = np.load(path_in)
-    v1.disable_eager_execution()
     placeholders, computed = build(given)
     fused = any("FusedBatchNorm" in op.type for op in v1.get_default_graph().get_operations())
     results: dict[str, list] = {name: [] for name in [*computed["steps"], "inference"]}
@@ -55,8 +55,10 @@ def main(path_in: str, path_out: str) -> None:
             step["inference"] = session.run(computed["inference"], feed)
             for name, value in step.items():
                 results[name].append(value)
-    np.savez(path_out, fused=fused, **{name: np.array(v) for name, v in results.items()})
+    return {"fused": fused, **{name: np.array(v) for name, v in results.items()}}
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    for folder in map(Path, sys.argv[1:]):
+        with tf.Graph().as_default():
+            np.savez(folder / "out.npz", **run(dict(np.load(folder / "in.npz"))))

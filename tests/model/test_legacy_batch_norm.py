@@ -48,27 +48,52 @@ def inputs(dtype, statistics) -> dict[str, np.ndarray]:
     return {name: value.astype(dtype) for name, value in values.items()}
 
 
-@pytest.fixture(scope="module", params=product(["float64", "float32"], AXIS), ids="-".join)
-def legacy(request, tmp_path_factory):
-    """What the post's function computes, with what it was given."""
-    dtype, statistics = request.param
-    given = inputs(dtype, statistics)
-    return dtype, statistics, given, post(tmp_path_factory.mktemp(dtype), given, statistics)
+RELATIVES = {  # precision, our configuration, the function's arguments
+    "ghost batches": ("float64", {"virtual_batch_size": 2}, {"virtual_batch_size": 2}),
+    "ghosts of one": ("float64", {"virtual_batch_size": 1}, {"virtual_batch_size": 1}),
+    "renormalization": (
+        "float32",
+        {"renorm": True, "renorm_momentum": 0.75, "renorm_clipping": {"rmax": 1.5, "dmax": 0.5}},
+        {
+            "renorm": True,
+            "renorm_momentum": 0.75,
+            "renorm_clipping": {"rmax": 1.5, "rmin": 1 / 1.5, "dmax": 0.5},
+        },
+    ),
+}
+PAIRS = [  # one image alone has no variance per activation
+    pair for pair in product(RELATIVES, AXIS) if pair != ("ghosts of one", "activation")
+]
+PRECISIONS = list(product(LIMITS, AXIS))
 
 
-def post(folder, given, statistics, **options) -> dict[str, np.ndarray]:
-    """Return what the post's function computes, with further arguments."""
-    fixed = {"momentum": MOMENTUM, "epsilon": EPSILON, "axis": AXIS[statistics]}
-    np.savez(folder / "in.npz", **fixed, options=json.dumps(options), **given)
+@pytest.fixture(scope="module")
+def post(tmp_path_factory):
+    """What the post's function computes, with what it was given; all in one process."""
+    arguments = {(dtype, axes): (dtype, axes, {}) for dtype, axes in PRECISIONS}
+    arguments |= {
+        (name, axes): (RELATIVES[name][0], axes, RELATIVES[name][2]) for name, axes in PAIRS
+    }
+    folders, given = {}, {}
+    for key, (dtype, statistics, options) in arguments.items():
+        folders[key], given[key] = tmp_path_factory.mktemp("post"), inputs(dtype, statistics)
+        fixed = {"momentum": MOMENTUM, "epsilon": EPSILON, "axis": AXIS[statistics]}
+        np.savez(folders[key] / "in.npz", **fixed, options=json.dumps(options), **given[key])
     script = Path(__file__).with_name("legacy_batch_norm.py")
     ended = subprocess.run(
-        [sys.executable, script, folder / "in.npz", folder / "out.npz"],
+        [sys.executable, script, *folders.values()],
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
         capture_output=True,
         text=True,
     )
     assert ended.returncode == 0, ended.stderr
-    return dict(np.load(folder / "out.npz"))
+    return {key: (given[key], dict(np.load(folders[key] / "out.npz"))) for key in arguments}
+
+
+@pytest.fixture(scope="module", params=PRECISIONS, ids="-".join)
+def legacy(request, post):
+    """What the post's function computes, with what it was given."""
+    return *request.param, *post[request.param]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -116,31 +141,10 @@ def with_bessels_correction(given, axes) -> np.ndarray:
     return np.array(values)
 
 
-RELATIVES = {  # precision, our configuration, the function's arguments
-    "ghost batches": ("float64", {"virtual_batch_size": 2}, {"virtual_batch_size": 2}),
-    "ghosts of one": ("float64", {"virtual_batch_size": 1}, {"virtual_batch_size": 1}),
-    "renormalization": (
-        "float32",
-        {"renorm": True, "renorm_momentum": 0.75, "renorm_clipping": {"rmax": 1.5, "dmax": 0.5}},
-        {
-            "renorm": True,
-            "renorm_momentum": 0.75,
-            "renorm_clipping": {"rmax": 1.5, "rmin": 1 / 1.5, "dmax": 0.5},
-        },
-    ),
-}
-PAIRS = [  # one image alone has no variance per activation
-    pair for pair in product(RELATIVES, AXIS) if pair != ("ghosts of one", "activation")
-]
-
-
-@pytest.fixture(scope="module", params=PAIRS, ids=map("-".join, PAIRS))
-def relative(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def relative(request, post):
     """What the post's function computes of a relative, with what it was given."""
-    name, statistics = request.param
-    dtype, _, theirs = RELATIVES[name]
-    folder, given = tmp_path_factory.mktemp(dtype), inputs(dtype, statistics)
-    return name, statistics, given, post(folder, given, statistics, **theirs)
+    return *request.param, *post[request.param]
 
 
 @pytest.mark.parametrize("gradients", ["by hand", "automatic"])
