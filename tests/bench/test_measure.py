@@ -1,6 +1,7 @@
 """The contenders of a benchmark, their turns, and their ratios."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 from helpers import config
@@ -125,6 +126,15 @@ def test_an_error_in_a_contender_is_raised_here():
         measure._receive(each, Sent("broken", "KeyError: 'x'"))
     with pytest.raises(UserError, match="process of case c ended, probably out of memory"):
         measure._receive(each, Sent())
+
+
+def test_a_set_that_is_too_small_for_the_steps_is_told_by_the_contender():
+    sent = []
+    each = Contender("case c", "float32", config(data__train_limit=9999))
+    measure._worker(each, SimpleNamespace(send=sent.append))
+    ((kind, message),) = sent
+    assert kind == "wrong"
+    assert message.startswith("data.train_limit is 9999, must be 1 to 1")
 
 
 def test_a_contender_that_dies_is_named(monkeypatch):
