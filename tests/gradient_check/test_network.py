@@ -27,8 +27,14 @@ VARIATIONS = [
 ]
 
 
-def certify(training=True, directions=1, **changes):
-    return network.certify(config(**changes), directions=directions, training=training)
+def certify(training=True, **changes):
+    return network.certify(config(**changes), directions=1, training=training)
+
+
+@pytest.fixture
+def no_compiled_step(monkeypatch):
+    """Leave the compiled step out, most of the work, where a mistake is in what it compiles."""
+    monkeypatch.setattr(opinions, "compiled", lambda setting: {})
 
 
 def worst(certificate):
@@ -69,7 +75,7 @@ RELATIVES = {
     "noise": {"bn__noise": True},
     "noise alone": {"bn__noise": True, "model__batch_norm": "none"},
     "noise, activation": {"bn__noise": True, "bn__axes": "activation"},
-    "all": {"bn__noise": True, "bn__renorm": True, "bn__placement": "after_hidden_conv"},
+    "noise and renorm": {"bn__noise": True, "bn__renorm": True},
 }
 
 
@@ -103,7 +109,7 @@ def test_the_relatives_of_batch_norm_pass_in_inference(changes):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("name", ["ghosts", "renorm", "all"])
+@pytest.mark.parametrize("name", ["ghosts", "noise and renorm"])
 def test_the_relatives_of_batch_norm_pass_compiled_by_xla(name):
     assert worst(certify(**RELATIVES[name])) < 1e-12
 
@@ -115,7 +121,7 @@ def test_there_are_two_ghost_batches_at_least():
         assert len(setting.images) == len(setting.labels) == images
 
 
-def test_some_corrections_are_clipped_and_some_are_not():
+def test_some_corrections_are_clipped_and_some_are_not(no_compiled_step):
     """Otherwise the certificate of renormalization would be one of batch norm."""
     certificate = certify(bn__renorm=True)
     network = certificate.setting.network
@@ -142,14 +148,14 @@ def test_compiled_by_xla_it_passes_too(gradients):
     assert worst(certify(training__gradients=gradients, bn__placement="after_conv")) < 1e-12
 
 
-def test_the_order_is_that_of_the_backward_pass():
+def test_the_order_is_that_of_the_backward_pass(no_compiled_step):
     names = [(row.layer, row.tensor) for row in certify().derivatives]
     assert names[:4] == [("cost", "dx"), ("logits", "dx"), ("elu9", "dx"), ("conv9", "w")]
     assert names[-2:] == [("conv1", "w"), ("conv1", "dx")]
     assert len(names) == len(set(names)) == 37
 
 
-def test_the_seed_changes_everything_and_is_repeatable():
+def test_the_seed_changes_everything_and_is_repeatable(no_compiled_step):
     one, same, other = (network.certify(config(), seed, 1) for seed in (1, 1, 2))
     for row, again, differs in zip(
         one.derivatives, same.derivatives, other.derivatives, strict=True
@@ -171,7 +177,7 @@ def wrong_by_themselves(certificate):
     return {(row.layer, row.tensor) for row in certificate.derivatives if not row.local.passed}
 
 
-def test_a_wrong_automatic_gradient_is_alone(monkeypatch):
+def test_a_wrong_automatic_gradient_is_alone(monkeypatch, no_compiled_step):
     monkeypatch.setattr(elu, "forward", lambda x: (elu_that_lies(x), tf.nn.elu(x)))
     certificate = certify()
     assert not certificate.passed
@@ -180,7 +186,7 @@ def test_a_wrong_automatic_gradient_is_alone(monkeypatch):
     assert all(row.passed for row in certificate.forward)
 
 
-def test_a_wrong_gradient_by_hand_is_alone_and_located(monkeypatch):
+def test_a_wrong_gradient_by_hand_is_alone_and_located(monkeypatch, no_compiled_step):
     right = conv2d.backward
 
     def backward(dy, cache):
@@ -195,7 +201,7 @@ def test_a_wrong_gradient_by_hand_is_alone_and_located(monkeypatch):
     assert {(r.layer, r.tensor) for r in certificate.derivatives if not r.passed} == kernels
 
 
-def test_what_passes_an_error_on_is_not_wrong_by_itself(monkeypatch):
+def test_what_passes_an_error_on_is_not_wrong_by_itself(monkeypatch, no_compiled_step):
     right = batch_norm.backward
 
     def backward(dy, cache):
@@ -210,7 +216,9 @@ def test_what_passes_an_error_on_is_not_wrong_by_itself(monkeypatch):
     assert not {"cost", "conv7", "pool6"} & before
 
 
-def test_a_wrong_forward_pass_is_a_forward_value_and_the_complex_step_is_alone(monkeypatch):
+def test_a_wrong_forward_pass_is_a_forward_value_and_the_complex_step_is_alone(
+    monkeypatch, no_compiled_step
+):
     right = batch_norm.forward
 
     def forward(x, gamma, beta, axes, epsilon):
@@ -316,7 +324,9 @@ def elu_that_breaks(x):
     return tf.nn.elu(x), lambda dy: dy / tf.zeros_like(x) * 0
 
 
-def test_an_automatic_gradient_that_is_no_number_is_alone_and_located(monkeypatch):
+def test_an_automatic_gradient_that_is_no_number_is_alone_and_located(
+    monkeypatch, no_compiled_step
+):
     right = elu.forward
 
     def forward(x):
