@@ -8,6 +8,7 @@ from kill_and_resume import SMALL, differences
 
 import bnstudy
 from bnstudy.run_folder import files, weights
+from bnstudy.runner import loop
 
 
 def config(epochs):
@@ -15,9 +16,24 @@ def config(epochs):
     return bnstudy.load_config("c", ["quick"], overrides=overrides)
 
 
-def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    """Return the folder of a finished run of one epoch."""
+    folder = tmp_path_factory.mktemp("one_epoch") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "plot_run", lambda folder: [])
+        bnstudy.run(config(1), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(one_epoch, tmp_path):
+    """Return a copy of it."""
+    return shutil.copytree(one_epoch, tmp_path / "run")
+
+
+def test_a_finished_run_is_extended_bit_for_bit(folder, undisturbed, monkeypatch):
     """Even if it is killed between the changes of the two files."""
-    folder = tmp_path / "run"
     first = bnstudy.run(config(1), folder)
     assert first["epochs"] == 1
     left = [folder / name for name in ("evaluation.png", "training_images.json")]
@@ -50,8 +66,6 @@ def test_a_finished_run_is_extended_bit_for_bit(undisturbed, tmp_path, monkeypat
 
 
 def test_an_unfinished_run_is_extended_too(unfinished, monkeypatch):
-    from bnstudy.runner import loop
-
     epochs = []
     monkeypatch.setattr(
         loop, "_train", lambda training, *_: epochs.append(training.config.training.epochs)
@@ -81,8 +95,7 @@ def test_a_finished_run_without_checkpoints_is_refused_and_stays_finished(undist
     assert bnstudy.run(config(3), folder) == bnstudy.load_log(undisturbed).result
 
 
-def test_a_refused_extension_leaves_the_finished_run_as_it_was(tmp_path):
-    folder = tmp_path / "run"
+def test_a_refused_extension_leaves_the_finished_run_as_it_was(folder):
     first = bnstudy.run(config(1), folder)
     for path in (folder / "checkpoints").iterdir():
         path.write_bytes(b"damaged")
@@ -94,9 +107,7 @@ def test_a_refused_extension_leaves_the_finished_run_as_it_was(tmp_path):
     assert weights.load(folder).source.name == "weights.npz"
 
 
-def test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished(tmp_path):
-    folder = tmp_path / "run"
-    bnstudy.run(config(1), folder)
+def test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished(folder):
     files.write_text_atomic(folder / "config.yaml", config(2).to_yaml())
     assert bnstudy.run(config(2), folder)["epochs"] == 2
     assert len(bnstudy.load_log(folder).metrics["epoch"]) == 2
