@@ -20,15 +20,29 @@ def svgs(drawn: Drawing) -> str:
     return "".join([*drawn.panels.values(), *drawn.legend.values()])
 
 
+@pytest.fixture(scope="module")
+def drawn():
+    """What is drawn once for all tests: the logs of the runs, and their drawing."""
+    return []
+
+
 @pytest.fixture
-def curves(make_finished):
+def logs_and_curves(drawn, make_finished):
     """The curves of seven groups, as many as there are colours, beside the author's."""
-    runs = [
-        make_finished("a", seed, epochs, changes={"model.width": 1})
-        for epochs in range(8, 1, -1)
-        for seed in range(1 + (epochs == 8))
-    ]
-    return drawing(comparison_figure(list(map(load_log, runs)), True), 1)
+    if not drawn:
+        runs = [
+            make_finished("a", seed, epochs, changes={"model.width": 1})
+            for epochs in range(8, 1, -1)
+            for seed in range(1 + (epochs == 8))
+        ]
+        logs = list(map(load_log, runs))
+        drawn += [logs, drawing(comparison_figure(logs, True), 1)]
+    return drawn
+
+
+@pytest.fixture
+def curves(logs_and_curves):
+    return logs_and_curves[1]
 
 
 def test_each_panel_is_a_drawing_of_its_own_under_its_title(curves):
@@ -41,8 +55,9 @@ def test_each_panel_is_a_drawing_of_its_own_under_its_title(curves):
         assert "accuracy" not in re.sub("<title>.*?</title>", "", svg).split(">", 1)[1]
 
 
-def test_each_panel_has_the_curves_of_its_quantity(curves, tmp_path):
-    logs = [load_log(folder) for folder in sorted(tmp_path.glob("runs/a ? 8 *"))]
+def test_each_panel_has_the_curves_of_its_quantity(logs_and_curves):
+    logs, curves = logs_and_curves
+    logs = [log for log in logs if len(log.metrics["epoch"]) == 8]
     columns = ("train_accuracy", "test_accuracy", "train_cost", "test_cost")
     for column, svg in zip(columns, curves.panels.values(), strict=True):
         drawn = re.search(r'<path d="([^"]+)"[^>]*style="fill: none; stroke: var\(--series-0', svg)
