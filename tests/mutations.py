@@ -14,6 +14,7 @@ exception is not raised); any other error would only show that the damaged code 
 with 1 if a mistake goes unnoticed.
 """
 
+import gc
 import multiprocessing
 import os
 import re
@@ -30,7 +31,8 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT = 120  # seconds for one row
 # Forks of one process that has imported what is slow to import, and nothing of ours.
 PROCESSES = multiprocessing.get_context("forkserver")
-PRELOADED = ["tensorflow", "keras", "matplotlib.figure", "hypothesis", "pydantic", "pytest"]
+PRELOADED = ["tensorflow", "keras", "matplotlib.figure", "scipy.stats", "scipy.sparse.linalg"]
+PRELOADED += ["hypothesis", "pydantic", "pytest"]
 ASSERTION = re.compile(r"assert |AssertionError|Failed: DID NOT RAISE")
 
 
@@ -69,6 +71,7 @@ def run_pytest(source: Path, arguments: list[str]) -> None:
     """Run tests on the code in a folder, in a process of its own."""
     import pytest
 
+    gc.freeze()  # pytest collects garbage, half a second each time among all that is imported
     os.chdir(ROOT)
     with open(source.with_name("output.txt"), "w") as output:
         os.dup2(output.fileno(), 1)
