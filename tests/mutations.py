@@ -97,7 +97,8 @@ def failure_of(row: Mutation | None, *arguments: str, timeout: float | None = No
     with tempfile.TemporaryDirectory() as folder:
         source, report = Path(folder, "src"), Path(folder, "report.xml")
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(ROOT / "configs", Path(folder, "configs"))
+        for name in ("configs", "playground"):
+            shutil.copytree(ROOT / name, Path(folder, name))
         if row is not None:
             file = source / "bnstudy" / row.file
             file.write_text(file.read_text().replace(row.right, row.wrong))

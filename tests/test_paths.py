@@ -1,12 +1,16 @@
 """Paths as a user gives them."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bnstudy import paths
 from bnstudy.errors import UserError
-from bnstudy.paths import as_list, user_path
+from bnstudy.paths import as_list, shipped, user_path
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("path", ["~/run", Path("~/run"), np.str_("~/run")])
@@ -34,3 +38,19 @@ def test_one_or_several_are_a_list():
     assert as_list(np.array(["a", "b"]), "presets", "names") == ["a", "b"]
     with pytest.raises(UserError, match="presets is of type int, must be a list of names"):
         as_list(3, "presets", "names")
+
+
+def test_what_is_shipped_is_found_in_the_checkout_and_is_part_of_the_wheel():
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    included = targets["targets"]["wheel"]["force-include"]
+    assert included == {path: f"bnstudy/{path}" for path in included}
+    assert {path.partition("/")[0] for path in included} == {"configs", "experiments", "playground"}
+    for path in included:
+        assert (shipped(path.partition("/")[0]).parent / path).exists()
+
+
+def test_what_is_shipped_is_found_in_an_installed_package(tmp_path, monkeypatch):
+    (tmp_path / "bnstudy" / "configs").mkdir(parents=True)
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "bnstudy" / "paths.py"))
+    assert shipped("configs") == tmp_path / "bnstudy" / "configs"
+    assert shipped("playground") == tmp_path.parent / "playground"

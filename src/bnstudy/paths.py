@@ -1,4 +1,4 @@
-"""Paths as a user gives them, to functions, on the command line and in files."""
+"""Paths as a user gives them, to functions, on the command line and in files; and our own."""
 
 import os
 from collections.abc import Iterable
@@ -48,3 +48,10 @@ def as_list(values: object, name: str, right: str) -> list[Any]:
     if not isinstance(values, Iterable):
         raise UserError(f"{name} is of type {type(values).__name__}, must be a list of {right}")
     return list(values)
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that stands at the top of the checkout, and in the package once installed."""
+    here = Path(__file__).resolve().parent
+    packaged = here / name
+    return packaged if packaged.is_dir() else here.parents[1] / name

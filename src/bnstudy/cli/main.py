@@ -8,7 +8,19 @@ import warnings
 from typing import NoReturn
 
 import bnstudy
-from bnstudy.cli import bench, check, data, evaluate, export, plot, question, report, run, sweep
+from bnstudy.cli import (
+    bench,
+    check,
+    data,
+    evaluate,
+    export,
+    playground,
+    plot,
+    question,
+    report,
+    run,
+    sweep,
+)
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import EXIT_CODE, Interrupted
 from bnstudy.output import echo
@@ -22,6 +34,7 @@ COMMANDS = (
     sweep,
     question,
     check,
+    playground,
     bench,
     data,
 )  # each: add_parser

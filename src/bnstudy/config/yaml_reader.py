@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from bnstudy.errors import UserError
+from bnstudy.paths import shipped
 
 MAX_BYTES = 1_000_000  # a configuration larger than this is some other file
 MAX_DIGITS = 1000  # of an integer; Python itself refuses to print those of more than 4300
@@ -34,9 +35,7 @@ _SCALARS = {
 
 def configs_dir() -> Path:
     """Return the folder of the shipped configurations: in the package, or in the checkout."""
-    here = Path(__file__).resolve()
-    packaged = here.parents[1] / "configs"
-    return packaged if packaged.is_dir() else here.parents[3] / "configs"
+    return shipped("configs")
 
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from bnstudy.errors import UserError
+from bnstudy.paths import shipped
 
 PARTS = ("measure", "judge", "draw")  # the functions of an analysis
 
@@ -56,9 +57,7 @@ class Question:
 
 def experiments_dir() -> Path:
     """Return the folder of the experiments: in the package, or in the checkout."""
-    here = Path(__file__).resolve()
-    packaged = here.parents[1] / "experiments"
-    return packaged if packaged.is_dir() else here.parents[3] / "experiments"
+    return shipped("experiments")
 
 
 def checkout() -> Path | None:
