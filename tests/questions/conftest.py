@@ -25,7 +25,9 @@ from bnstudy.questions.claims import Claim, verdict
 from bnstudy.questions.kept import kept
 from bnstudy.run_folder.log import load_log
 
-EVALUATIONS = {"double.json": 1000}
+
+def evaluations(config):
+    return {"double.json": 1000}
 
 
 def measure(runs):

@@ -108,10 +108,11 @@ def _announce(
         return
     waiting = [source.run for source in sources if source.folder is None]
     echo(f"{len(sources) - len(waiting)} of {len(sources)} runs have finished")
+    needed = getattr(analysis, "evaluations", lambda _: {})
     evaluations = sum(
         images
         for source in sources
-        for name, images in getattr(analysis, "EVALUATIONS", {}).items()
+        for name, images in needed(source.run.config).items()
         if source.folder or train
         if not (source.folder and (source.folder / name).is_file())
         if not (_kept_elsewhere(question, source.run) / name).is_file()

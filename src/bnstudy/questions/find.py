@@ -43,16 +43,25 @@ class Question:
 
     def analysis(self) -> ModuleType:
         """Load analysis.py, by its path."""
-        path = self.folder / "analysis.py"
-        spec = importlib.util.spec_from_file_location(f"bnstudy_{self.name}", path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is no module")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_file(self.folder / "analysis.py")
         for name in PARTS:
             if not callable(getattr(module, name, None)):
-                raise TypeError(f"{path} has no function {name}")
+                raise TypeError(f"{module.__file__} has no function {name}")
         return module
+
+
+def load_file(path: str | Path) -> ModuleType:
+    """Load a module by its path, such as a file beside an analysis.
+
+    It is not importable by its name, so that files of different questions may share one.
+    """
+    path = Path(path)
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def experiments_dir() -> Path:

@@ -1,0 +1,138 @@
+"""The second half of question 5: networks tested under moving averages while they train.
+
+The thresholds are those of README.md.
+"""
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnstudy.config.schema import Config
+from bnstudy.questions.claims import DOES_NOT, OPEN, REPLICATES, UNDECIDED, Claim
+from bnstudy.questions.kept import kept
+from bnstudy.run_folder.log import load_log
+
+FILE = "averages.json"  # beside a run
+UNFINISHED = Path("logs/questions/q5_moving_averages/unfinished")
+MOMENTA = (0.9, 0.99, 0.999)
+UNTIL = {"cifar10": 10_000, "digits": 1_000}  # steps; more than twice what is predicted
+JUDGED = {"cifar10": (0.99, 0.9, 0.999), "digits": (0.9, 0.99)}
+SEEDS = {"cifar10": 1, "digits": 3}
+PRIMARY = ("cifar10", 0.99)
+POINT, LEFT = 0.01, 0.01  # of test accuracy; of the start, in the average
+
+
+def evaluations(config: Config) -> dict[str, int]:
+    """Return what `measure` shows to a network; a training image costs as much as three."""
+    tests = round(8 * math.log10(UNTIL[config.data.name]))
+    images = {"cifar10": 10_000, "digits": 360}[config.data.name]
+    trained = 3 * config.training.batch_size * UNTIL[config.data.name]
+    return {FILE: trained + tests * (1 + 2 * len(MOMENTA)) * images}
+
+
+def predicted(momentum: float) -> int:
+    """Return the first step after which less than 1 % of the start is left in the average."""
+    return math.ceil(math.log(LEFT) / math.log(momentum))
+
+
+def measure(runs: list[Path]) -> dict[str, Any]:
+    """Return the test accuracy over the steps of every run, by data set and seed."""
+    found: dict[str, Any] = {}
+    for run in runs:
+        log = load_log(run)
+        name, seed = log.config.data.name, str(log.config.seed)
+        arguments = {"momenta": MOMENTA, "until": UNTIL[name]}
+        curves = kept(run, FILE, lambda run=run: _train(run), arguments)
+        found.setdefault(name, {})[seed] = {"run": run.name, **curves}
+    return found
+
+
+def _train(run: Path) -> dict[str, Any]:
+    """Train as the run did, from its start, and test; continue if that was interrupted."""
+    from bnstudy.backend.startup import import_tensorflow
+
+    import_tensorflow()
+    from bnstudy.analysis.moving_averages import accuracy_over_steps
+    from bnstudy.backend import devices
+    from bnstudy.data.dataset import load_dataset
+
+    devices.prepare()
+    config, state = load_log(run).config, UNFINISHED / run.name
+    dataset = load_dataset(config.data.model_copy(update={"dir": None}))
+    curves = accuracy_over_steps(config, dataset, MOMENTA, UNTIL[config.data.name], state)
+    shutil.rmtree(state, ignore_errors=True)
+    return curves._asdict()
+
+
+def catches_up(curves: dict[str, Any], momentum: float) -> tuple[float, float]:
+    """Return the last step with more than a point between raw and corrected, and the next one.
+
+    The first is 0 if there is none, the second infinite if that is the last step tested.
+    """
+    raw, corrected = (
+        np.array(curves["accuracy"][f"{k} {momentum:g}"]) for k in ("raw", "corrected")
+    )
+    apart = np.flatnonzero(abs(raw - corrected) > POINT + 1e-9)  # 0.01 itself is within a point
+    steps = [0, *curves["steps"], math.inf]
+    last = int(apart[-1]) + 1 if len(apart) else 0
+    return steps[last], steps[last + 1]
+
+
+def judge(found: dict[str, Any]) -> list[Claim]:
+    """Judge each momentum on each data set."""
+    return [
+        _judge(name, momentum, found.get(name, {}))
+        for name, momenta in JUDGED.items()
+        for momentum in momenta
+    ]
+
+
+def _judge(name: str, momentum: float, seeds: dict[str, Any]) -> Claim:
+    expected, needed = predicted(momentum), SEEDS[name]
+    low, high = expected / 2, expected * 2
+    label = {"cifar10": "lite", "digits": "digits"}[name]
+    claim = Claim(
+        f"{label}, momentum {momentum:g}: raw averages catch up after {expected:,} steps",
+        "step from which the test accuracy under raw averages stays within one point of that under "
+        f"corrected ones{', median and range over the seeds' if needed > 1 else ''}; the interval "
+        "begins with the tested step before it" * (needed == 1),
+        None,
+        None,
+        f"{low:,.0f} to {high:,.0f}",
+        OPEN,
+        primary=(name, momentum) == PRIMARY,
+        reason=f"{len(seeds)} of {needed} seeds",
+        runs=tuple(curves["run"] for curves in seeds.values()),
+    )
+    if len(seeds) < needed:
+        return claim
+    brackets = [catches_up(curves, momentum) for curves in seeds.values()]
+    steps = [after for _, after in brackets]
+    inside = [low <= step <= high for step in steps]
+    verdict = REPLICATES if all(inside) else UNDECIDED if any(inside) else DOES_NOT
+    last = max(curves["steps"][-1] for curves in seeds.values())
+    if math.inf in steps:
+        return claim._replace(verdict=verdict, reason=f"more than a point apart at step {last:,}")
+    interval = brackets[0] if needed == 1 else (min(steps), max(steps))
+    value = float(np.median(steps))
+    return claim._replace(value=value, interval=interval, verdict=verdict, reason="")
+
+
+def described(found: dict[str, Any]) -> dict[str, Any]:
+    """Return how far corrected averages are from precise statistics, in test accuracy; not judged.
+
+    Of each run and momentum: the mean over the tested steps, the largest, and the last distance.
+    """
+    distances: dict[str, Any] = {}
+    for curves in (curves for seeds in found.values() for curves in seeds.values()):
+        accuracy = {kind: np.array(values) for kind, values in curves["accuracy"].items()}
+        for momentum in MOMENTA:
+            gaps = abs(accuracy[f"corrected {momentum:g}"] - accuracy["precise"])
+            of_run = distances.setdefault(curves["run"], {})
+            of_run[f"{momentum:g}"] = [
+                round(float(x), 4) for x in (gaps.mean(), gaps.max(), gaps[-1])
+            ]
+    return distances
