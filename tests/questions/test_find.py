@@ -1,5 +1,8 @@
 """The questions are the folders experiments/qN_name."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 import bnstudy
@@ -39,3 +42,20 @@ def test_only_a_checkout_can_be_written_to(toy, tmp_path):
     assert find.checkout() == tmp_path
     (tmp_path / "pyproject.toml").unlink()
     assert find.checkout() is None
+
+
+def test_the_experiments_are_part_of_the_wheel():
+    """As the configurations are, in the folder where an installed copy looks for them."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    wheel = tomllib.loads(text)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    package = Path(find.__file__).parents[1]
+    assert wheel["force-include"]["experiments"] == f"{package.name}/experiments"
+    assert find.experiments_dir().name == "experiments"
+
+
+def test_files_of_one_name_in_two_folders_are_two_modules(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "part.py").write_text(f"WHERE = {folder!r}\n")
+    one, two = (find.load_file(tmp_path / folder / "part.py") for folder in ("one", "two"))
+    assert (one.WHERE, two.WHERE) == ("one", "two")

@@ -1,110 +1,30 @@
-"""The analysis of question 5 makes the committed verdict again, and its parts are right."""
+"""Question 5 as a whole: what the two halves give together."""
 
 import json
-import sys
-from pathlib import Path
-
-import numpy as np
-import pytest
-
-ROOT = Path(__file__).parents[3]
-FOLDER = ROOT / "experiments/q5_moving_averages"
 
 
-@pytest.fixture(scope="module")
-def analysis():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        import analysis
-
-        yield analysis
-        del sys.modules["analysis"], sys.modules["figure"]
-
-
-@pytest.fixture(scope="module")
-def found(analysis):
-    return analysis.measure()
-
-
-@pytest.fixture
-def committed():
-    return json.loads((FOLDER / "verdict.json").read_text(encoding="utf-8"))
+def test_both_halves_are_judged_described_and_drawn(analysis, first, second, found, monkeypatch):
+    monkeypatch.setattr(first, "measure", lambda: dict(found))
+    measured = analysis.measure([])
+    json.dumps(measured)
+    assert "second half" in measured
+    assert "described" not in measured["first half"]
+    assert "batch sizes whose band contains" in measured["described"]
+    claims = analysis.judge(measured)
+    assert len(claims) == 16 + 5
+    assert [claim.name for claim in claims if claim.primary] == [
+        "lite, momentum 0.99: raw averages catch up after 459 steps"
+    ]
+    assert analysis.draw(measured, claims).get_size_inches()[0] == 7.2
 
 
-def test_the_verdict_is_reproduced(analysis, found, committed):
-    again = json.loads(json.dumps(analysis.verdict(found, committed["commit"])))
-    for row, expected in zip(again["claims"], committed["claims"], strict=True):
-        for key in ("value", "interval"):
-            numbers, known = row.pop(key), expected.pop(key)
-            if known is None:
-                assert numbers is None
-            else:
-                np.testing.assert_allclose(numbers, known, atol=2e-3)
-    by_alpha = [d["described"].pop("x after all steps, by alpha") for d in (again, committed)]
-    for alpha, ends in by_alpha[1].items():
-        assert by_alpha[0][alpha] == pytest.approx(ends, abs=2e-3)
-    assert again == committed
-
-
-def test_the_page_shows_the_committed_verdict(analysis, committed):
-    page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert analysis.table(committed["claims"]) in page
-    sizes = committed["described"]["batch sizes whose band contains"]
-    common = set.intersection(*map(set, sizes.values()))
-    assert f"batches of {' and '.join(map(str, sorted(common)))} contain all four" in " ".join(
-        page.split()
-    )
-
-
-def test_the_averages_are_the_weighted_sums_that_they_are(analysis):
-    """Of five batches, each with another variance; no recursion."""
-    batches = np.array([3.0, 5.0, 4.0, 1.0, 6.0])
-    ours = analysis.averages(batches[:, None], 9.0, 0.8)
-    weights = 0.2 * 0.8 ** np.arange(5)[::-1]
-    np.testing.assert_allclose(ours["raw"][-1], weights @ batches + 0.8**5 * 9, rtol=1e-14)
-    np.testing.assert_allclose(ours["corrected"][-1], weights @ batches / weights.sum(), rtol=1e-13)
-
-
-def test_the_sampled_variances_are_those_of_batches(analysis):
-    """Against the variances of normal numbers: their mean, 3.92, and standard deviation."""
-    drawn = np.random.default_rng(1).normal(scale=2, size=(100_000, 50)).var(axis=1)
-    sampled = analysis.sampled_variances(50, 1000)
-    assert sampled.shape == (100, 1000)
-    np.testing.assert_allclose(sampled.mean(), drawn.mean(), rtol=0.005)
-    np.testing.assert_allclose(sampled.std(), drawn.std(), rtol=0.01)
-
-
-@pytest.mark.parametrize(("name", "maximum"), [("Adam, keras", False), ("AMSGrad, keras", True)])
-def test_reddis_problem_step_by_step(found, name, maximum):
-    """The first fifty periods in plain Python."""
-    x = m = v = v_max = regret = 0.0
-    xs, regrets = [], []
-    for t in range(1, 50 * 101 + 1):
-        g = 1010 if t % 101 == 1 else -10
-        regret += g * x - g * -1
-        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g
-        v_max = max(v_max, v)
-        root = ((v_max if maximum else v) / (1 - 0.99**t)) ** 0.5
-        x -= 2 / t**0.5 * m / (1 - 0.9**t) / root
-        x = min(max(x, -1), 1)
-        if t % 101 == 0:
-            xs.append(x)
-            regrets.append(regret / t)
-    np.testing.assert_allclose(found["reddi"][name][0][:50], xs, atol=1e-6)
-    np.testing.assert_allclose(found["reddi"][name][1][:50], regrets, atol=1e-5)
-
-
-def test_adam_stays_at_the_worst_point_and_pays_for_it(found):
-    """At x = 1, 101 steps cost 10, at -1 they cost -10; falls below 1 cost more."""
-    xs, regret = found["reddi"]["Adam, paper"]
-    paid = np.diff(regret * 101 * np.arange(1, len(regret) + 1))
-    assert np.all(xs[-1000:] > 0.999)
-    assert np.all(paid[-1000:] > 20)
-
-
-def test_a_claim_can_fail(analysis, found):
-    damaged = {**found, "reddi": {"AMSGrad, paper": found["reddi"]["Adam, paper"]}}
-    (row,) = analysis.claims_about_optimizers(damaged)
-    assert row["verdict"] == "does not replicate"
-    assert not analysis.inside(np.linspace(0, 1, 101), 0.99)[0]
-    assert analysis.inside(np.linspace(0, 1, 101), 0.9)[0]
+def test_the_figure_has_a_row_for_each_data_set_that_was_trained_on(
+    analysis, second, found, made_up_curves
+):
+    runs = {name: {"0": made_up_curves(until, {0.99: 100})} for name, until in second.UNTIL.items()}
+    heights = []
+    for names in ([], ["digits"], ["cifar10", "digits"]):
+        measured = {"first half": found, "second half": {name: runs[name] for name in names}}
+        figure = analysis.draw(measured, [])
+        heights.append(round(figure.get_size_inches()[1], 3))
+    assert heights == [5.2, 7.4, 9.6]
