@@ -24,9 +24,7 @@ def measure(runs: list[Path]) -> dict[str, Any]:
 
     import_tensorflow()
     first, second = first_half.measure(), second_half.measure(runs)
-    described = first.pop("described") | {
-        "test accuracy, corrected from precise: mean, largest, last": second_half.described(second)
-    }
+    described = first.pop("described") | {"test accuracies": second_half.described(second)}
     return {"first half": first, "second half": second, "described": described}
 
 

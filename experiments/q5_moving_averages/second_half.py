@@ -5,15 +5,17 @@ The thresholds are those of README.md.
 
 import math
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnstudy.config.schema import Config
+from bnstudy.output import echo
 from bnstudy.questions.claims import DOES_NOT, OPEN, REPLICATES, UNDECIDED, Claim
 from bnstudy.questions.kept import kept
-from bnstudy.run_folder.log import load_log
+from bnstudy.run_folder.log import RunLog, load_log
 
 FILE = "averages.json"  # beside a run
 UNFINISHED = Path("logs/questions/q5_moving_averages/unfinished")
@@ -46,8 +48,23 @@ def measure(runs: list[Path]) -> dict[str, Any]:
         name, seed = log.config.data.name, str(log.config.seed)
         arguments = {"momenta": MOMENTA, "until": UNTIL[name]}
         curves = kept(run, FILE, lambda run=run: _train(run), arguments)
-        found.setdefault(name, {})[seed] = {"run": run.name, **curves}
+        found.setdefault(name, {})[seed] = {"run": run.name, **curves, "own": _own(log, curves)}
     return found
+
+
+def _own(log: RunLog, curves: dict[str, Any]) -> dict[str, list[float]]:
+    """Return what must be equal: the accuracy that a run logged, and that found at the same step.
+
+    By step, where the end of an epoch was tested: under raw averages of the run's own momentum.
+    """
+    batches = math.ceil(log.metrics["images"][0] / log.config.training.batch_size)
+    logged = {
+        batches * epoch: float(accuracy)
+        for epoch, accuracy in enumerate(log.metrics["test_accuracy"], start=1)
+    }
+    ours = curves["accuracy"][f"raw {log.config.bn.momentum:g}"]
+    pairs = zip(curves["steps"], ours, strict=True)
+    return {str(step): [logged[step], accuracy] for step, accuracy in pairs if step in logged}
 
 
 def _train(run: Path) -> dict[str, Any]:
@@ -61,8 +78,13 @@ def _train(run: Path) -> dict[str, Any]:
 
     devices.prepare()
     config, state = load_log(run).config, UNFINISHED / run.name
+    until = UNTIL[config.data.name]
+
+    def report(step: int) -> None:
+        echo(f"{run.name}: step {step:,} of {until:,}", sys.stderr)
+
     dataset = load_dataset(config.data.model_copy(update={"dir": None}))
-    curves = accuracy_over_steps(config, dataset, MOMENTA, UNTIL[config.data.name], state)
+    curves = accuracy_over_steps(config, dataset, MOMENTA, until, state, report)
     shutil.rmtree(state, ignore_errors=True)
     return curves._asdict()
 
@@ -122,17 +144,24 @@ def _judge(name: str, momentum: float, seeds: dict[str, Any]) -> Claim:
 
 
 def described(found: dict[str, Any]) -> dict[str, Any]:
-    """Return how far corrected averages are from precise statistics, in test accuracy; not judged.
+    """Return what is not judged, of each run.
 
-    Of each run and momentum: the mean over the tested steps, the largest, and the last distance.
+    The distance between the accuracies under corrected averages and precise statistics, by
+    momentum: the mean over the tested steps, the largest, and the last.
     """
-    distances: dict[str, Any] = {}
-    for curves in (curves for seeds in found.values() for curves in seeds.values()):
-        accuracy = {kind: np.array(values) for kind, values in curves["accuracy"].items()}
-        for momentum in MOMENTA:
-            gaps = abs(accuracy[f"corrected {momentum:g}"] - accuracy["precise"])
-            of_run = distances.setdefault(curves["run"], {})
-            of_run[f"{momentum:g}"] = [
-                round(float(x), 4) for x in (gaps.mean(), gaps.max(), gaps[-1])
-            ]
-    return distances
+    return {
+        curves["run"]: {
+            "corrected from precise": {f"{m:g}": _distances(curves, m) for m in MOMENTA},
+            "logged by the run, found": curves["own"],
+        }
+        for seeds in found.values()
+        for curves in seeds.values()
+    }
+
+
+def _distances(curves: dict[str, Any], momentum: float) -> list[float]:
+    corrected, precise = (
+        np.array(curves["accuracy"][kind]) for kind in (f"corrected {momentum:g}", "precise")
+    )
+    gaps = abs(corrected - precise)
+    return [round(float(gap), 4) for gap in (gaps.mean(), gaps.max(), gaps[-1])]

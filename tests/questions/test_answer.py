@@ -39,7 +39,10 @@ def test_published_runs_answer_without_training_and_stay_as_they_are(finish, cap
     before = {run: sorted(run.iterdir()) for run in runs}
     assert answer(question(3), Options()) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Question 3: is it?\n2 of 2 runs have finished\n")
+    assert out.startswith(
+        "Question 3: is it?\n2 of 2 runs have finished\n"
+        "to do: evaluate 2,000 (400/s): about a minute here\n"
+    )
     assert "| **Twice is more.** |" in out
     assert verdict()["claims"][0]["verdict"] == "replicates"
     assert set(verdict()["runs"]) == {run.name for run in runs}
@@ -107,10 +110,8 @@ def test_what_is_missing_is_trained_here_and_announced(finish, capsys, monkeypat
     assert (run.config.seed, run.folder.parent, jobs) == (1, OUT, 3)
     out = capsys.readouterr().out
     assert "1 of 2 runs have finished" in out
-    assert (
-        "to do: 40 training images in 1 runs, 2,020 images evaluated: about a minute here, where a "
-        "second takes 100 or 400 of them" in out
-    )
+    expected = "to do: train on 40 images (100/s), evaluate 2,020 (400/s): about a minute here"
+    assert expected in out
     assert verdict()["claims"][0]["verdict"] == "open"
 
 

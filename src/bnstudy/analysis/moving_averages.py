@@ -57,6 +57,7 @@ def accuracy_over_steps(
     momenta: Sequence[float],
     until: int,
     checkpoints: Path | None = None,
+    report: Callable[[int], None] = lambda _: None,
 ) -> Curves:
     """Make the first steps of a run again, and test under every kind of average at some of them.
 
@@ -66,6 +67,7 @@ def accuracy_over_steps(
         momenta: of the averages.
         until: the last step; more than the run has are allowed.
         checkpoints: a folder for the state, saved every minute; continued from, if it is there.
+        report: called with every step at which the network has been tested.
 
     Raises:
         UserError: the configuration has no batch norm of our own.
@@ -86,6 +88,7 @@ def accuracy_over_steps(
         followed.train(*batch)
         if followed.step in tested:
             followed.test()
+            report(followed.step)
         if checkpoints is not None and time.monotonic() - saved >= SAVE_EVERY:
             followed.save(checkpoints)
             saved = time.monotonic()
@@ -145,13 +148,13 @@ class _Followed:
 
     def test(self) -> None:
         """Test under every kind of statistics."""
-        kinds: dict[str, Callable[[], Statistics]] = {"precise": self._precise}
-        for m in self._averages:
-            kinds[f"raw {m:g}"] = lambda m=m: self._averages[m]
-            kinds[f"corrected {m:g}"] = lambda m=m: self._corrected(m)
+        kinds = {"precise": self._precise()}
+        for momentum, averages in self._averages.items():
+            kinds[f"raw {momentum:g}"] = averages
+            kinds[f"corrected {momentum:g}"] = self._corrected(momentum)
         images, labels = self.training.dataset.test_images, self.training.dataset.test_labels
         for kind, statistics in kinds.items():
-            for name, value in statistics().items():
+            for name, value in statistics.items():
                 self._variables[name].assign(value.astype(np.float32))
             _, accuracy = self.training.evaluate(images, labels)
             self.accuracy.setdefault(kind, []).append(accuracy)

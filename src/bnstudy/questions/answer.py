@@ -108,25 +108,32 @@ def _announce(
         return
     waiting = [source.run for source in sources if source.folder is None]
     echo(f"{len(sources) - len(waiting)} of {len(sources)} runs have finished")
-    needed = getattr(analysis, "evaluations", lambda _: {})
     evaluations = sum(
         images
         for source in sources
-        for name, images in needed(source.run.config).items()
         if source.folder or train
+        for name, images in _evaluations(analysis, source.run).items()
         if not (source.folder and (source.folder / name).is_file())
         if not (_kept_elsewhere(question, source.run) / name).is_file()
     )
     left = waiting if train else []
     work = speed.work_left(left)
-    if work.training or evaluations:
-        measured = speed.measured((left or [sources[0].run])[0].config)
-        seconds = measured.seconds(work.training, work.test + evaluations)
-        echo(
-            f"to do: {work.training:,} training images in {len(left)} runs, "
-            f"{work.test + evaluations:,} images evaluated: about {duration(seconds)} here, where "
-            f"a second takes {measured.training:,.0f} or {measured.test:,.0f} of them"
-        )
+    tested = work.test + evaluations
+    if not (work.training or tested):
+        return
+    measured = speed.measured((left or [sources[0].run])[0].config)
+    to_do = [f"train on {work.training:,} images ({measured.training:,.0f}/s)"] if left else []
+    to_do += [f"evaluate {tested:,} ({measured.test:,.0f}/s)"] if tested else []
+    time = duration(measured.seconds(work.training, tested))
+    echo(f"to do: {', '.join(to_do)}: about {time} here")
+
+
+def _evaluations(analysis: ModuleType, run: Run) -> dict[str, int]:
+    """Return what is kept beside a run, and how many images each file takes."""
+    needed: dict[str, int] = {}
+    if hasattr(analysis, "evaluations"):
+        needed = analysis.evaluations(run.config)
+    return needed
 
 
 def duration(seconds: float) -> str:

@@ -96,7 +96,8 @@ def test_without_runs_every_claim_is_open_and_one_is_primary(second):
 
 def test_the_distance_from_precise_statistics_is_described(second, made_up_curves):
     found = {"digits": {"0": made_up_curves(1000, {})}}
-    assert second.described(found)["made-up"]["0.9"] == [0.1, 0.1, 0.1]
+    distances = second.described(found)["made-up"]["corrected from precise"]
+    assert distances == {"0.9": [0.1] * 3, "0.99": [0.1] * 3, "0.999": [0.1] * 3}
 
 
 def test_a_run_is_followed_once_and_needs_no_weights(second, tmp_path, monkeypatch):
@@ -119,7 +120,8 @@ def test_a_run_is_followed_once_and_needs_no_weights(second, tmp_path, monkeypat
         *(f"{kind} {m}" for kind in ("raw", "corrected") for m in second.MOMENTA),
     }
     logged = bnstudy.load_log(tmp_path / "run").metrics["test_accuracy"][-1]
-    assert curves["accuracy"]["raw 0.9"][2] == logged, "an epoch has three steps"
+    assert curves["own"] == {"3": [logged, curves["accuracy"]["raw 0.9"][2]]}  # steps an epoch
+    assert curves["own"]["3"][0] == curves["own"]["3"][1]
     assert (
         json.loads((tmp_path / "run" / second.FILE).read_text())["found"]["steps"]
         == curves["steps"]

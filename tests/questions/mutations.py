@@ -1,0 +1,74 @@
+"""Mistakes that the tests of the questions must notice; see tests/mutations.py.
+
+(mistake, file below src/bnstudy, what is there exactly once, what replaces it, test)
+"""
+
+ANSWER = "tests/questions/test_answer.py"
+KEPT = "tests/questions/test_kept.py"
+AVERAGES = "tests/analysis/test_moving_averages.py"
+
+MUTATIONS = [
+    (
+        "write beside published runs unasked",
+        "questions/kept.py",
+        "path = (elsewhere or run_folder) / name",
+        "path = run_folder / name",
+        f"{ANSWER}::test_published_runs_answer_without_training_and_stay_as_they_are",
+    ),
+    (
+        "keep an evaluation whatever it was made by",
+        "questions/kept.py",
+        'return found if content.get("made_by") == made_by else None',
+        "return found",
+        f"{KEPT}::test_other_arguments_and_another_result_are_evaluated_anew",
+    ),
+    (
+        "use published runs of any seed and configuration",
+        "questions/sources.py",
+        "if affects_results(key)])",
+        'if key == "case"])',
+        f"{ANSWER}::test_runs_of_another_configuration_or_seed_do_not_count",
+    ),
+    (
+        "count a folder that is there as a finished run",
+        "questions/sources.py",
+        "if folder is not None and finished_result(folder, run.config) is not None:",
+        "if folder is not None and folder.is_dir():",
+        "tests/questions/test_sources.py::test_an_own_folder_of_another_configuration_does_not_count",
+    ),
+    (
+        "fresh uses published runs",
+        "questions/answer.py",
+        "published = {} if options.fresh else published_runs(options.published)",
+        "published = published_runs(options.published)",
+        f"{ANSWER}::test_fresh_trains_all_and_keeps_aside_only_what_was_complete",
+    ),
+    (
+        "a point in test accuracy counts everywhere",
+        "questions/claims.py",
+        "above(threshold, test_accuracy)",
+        "above(threshold, True)",
+        "tests/questions/test_claims.py",
+    ),
+    (
+        "average with the weights exchanged",
+        "analysis/moving_averages.py",
+        "m * old + (1 - m) * batch[name]",
+        "(1 - m) * old + m * batch[name]",
+        f"{AVERAGES}::test_averages_are_those_of_manual",
+    ),
+    (
+        "precise statistics without the variance of the means",
+        "analysis/moving_averages.py",
+        "within + (means - mean) ** 2",
+        "within",
+        f"{AVERAGES}::test_precise_statistics_are_those_of_all_training_images",
+    ),
+    (
+        "continue without the averages",
+        "analysis/moving_averages.py",
+        'name: arrays[f"{momentum:g}/{name}"] for name in self._variables',
+        "name: self._start[name] for name in self._variables",
+        f"{AVERAGES}::test_what_was_interrupted_continues_to_the_same",
+    ),
+]
