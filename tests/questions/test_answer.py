@@ -73,8 +73,8 @@ def test_write_puts_everything_into_the_checkout(finish, toy):
     assert all((run / "double.json").is_file() for run in runs)
     assert "| **Twice is more.** |" in (toy / "README.md").read_text()
     answers = Path("docs/answers.md").read_text()
-    assert "- Twice is more.: " in answers
-    assert "**replicates**" in answers
+    assert "- **Twice is more.**: " in answers
+    assert "Verdict: **replicates**." in answers
     before = [(path, path.read_bytes()) for path in [toy / "README.md", Path("docs/answers.md")]]
     shutil.rmtree(OUT)
     answer(question(3), Options(write=True))

@@ -7,30 +7,38 @@ from bnstudy.questions.claims import Claim
 from bnstudy.questions.page import answer, renew, table
 
 CLAIMS = [
-    Claim("It helps.", "gain", 0.0123456, (0.01, 0.0147), "> 0", "replicates"),
-    Claim("It breaks.", "ratio", 12345.6, None, ">= 4", "does not replicate", primary=True),
-    Claim("It costs.", "seconds", None, None, "< 1", "open", reason="1 of 3 seeds"),
+    Claim("It helps", "gain", 0.0123456, (0.01, 0.0147), "> 0", "replicates"),
+    Claim("It breaks", "ratio", 12345.6, None, ">= 4", "does not replicate", primary=True),
+    Claim("It costs", "seconds", None, None, "< 1", "open", reason="1 of 3 seeds"),
 ]
 
 
 def test_a_row_per_claim_the_primary_one_in_bold():
     assert table(CLAIMS).splitlines()[2:] == [
-        "| It helps. | 0.01235 | 0.01000 to 0.01470 | > 0 | replicates |",
-        "| **It breaks.** | 12,346 |  | >= 4 | does not replicate |",
-        "| It costs. |  |  | < 1 | open (1 of 3 seeds) |",
+        "| It helps | 0.01235 | 0.01000 to 0.01470 | > 0 | replicates |",
+        "| **It breaks** | 12,346 |  | >= 4 | does not replicate |",
+        "| It costs |  |  | < 1 | open (1 of 3 seeds) |",
     ]
 
 
-def test_an_answer_begins_with_the_primary_claim_and_says_what_is_missing(toy):
+def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
     from bnstudy.questions.find import question
 
-    lines = answer(question(3), CLAIMS).splitlines()
-    assert lines[:2] == [
-        "- It breaks.: 12,346, >= 4: **does not replicate**",
-        "- It helps.: 0.01235 (0.01000 to 0.01470), > 0: **replicates**",
+    assert answer(question(3), CLAIMS).splitlines() == [
+        "- **It breaks**: 12,346; threshold: >= 4. Verdict: **does not replicate**.",
+        "- replicates, 1 further: It helps.",
+        "- open, 1 further: It costs.",
+        "- `bnstudy question 3` makes what is missing for 1 of 3 claims.",
+        "",
+        "[All numbers, and what they do not show](../experiments/q3_toy/README.md)",
+        "",
+        "![Question 3: is it?](../experiments/q3_toy/figure.png)",
     ]
-    assert lines[-1] == "1 of 3 claims are open: `bnstudy question 3` makes what is missing."
-    assert "open" not in answer(question(3), CLAIMS[:2])
+    assert "missing" not in answer(question(3), CLAIMS[:2])
+    primary = CLAIMS[0]._replace(primary=True)
+    assert ": 0.01235 (0.01000 to 0.01470); threshold: > 0. Verdict: **replicates**" in answer(
+        question(3), [primary]
+    )
 
 
 def test_a_page_is_renewed_between_its_marks_and_nowhere_else(tmp_path):

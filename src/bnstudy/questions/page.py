@@ -35,17 +35,28 @@ def _number(value: float) -> str:
 
 
 def answer(question: Question, claims: Sequence[Claim]) -> str:
-    """Return the answer to a question in a few lines of Markdown: its primary claim comes first."""
+    """Return the answer to a question in a few lines of Markdown.
+
+    The primary claim with its numbers, the others by their verdicts, what is missing, the figure.
+    """
     lines = []
-    for claim in sorted(claims, key=lambda claim: not claim.primary):
-        value = "" if claim.value is None else f": {_number(claim.value)}"
-        if claim.interval is not None:
-            value += f" ({' to '.join(map(_number, claim.interval))})"
-        lines.append(f"- {claim.name}{value}, {claim.threshold}: **{_verdict(claim)}**")
+    for claim in claims:
+        if claim.primary:
+            value = "" if claim.value is None else f": {_number(claim.value)}"
+            if claim.interval is not None:
+                value += f" ({' to '.join(map(_number, claim.interval))})"
+            lines.append(f"- **{claim.name}**{value}; threshold: {claim.threshold}. ")
+            lines[-1] += f"Verdict: **{_verdict(claim)}**."
+    for verdict in dict.fromkeys(claim.verdict for claim in claims):
+        names = [claim.name for claim in claims if claim.verdict == verdict and not claim.primary]
+        if names:
+            lines.append(f"- {verdict}, {len(names)} further: {'; '.join(names)}.")
     if missing := sum(claim.verdict == OPEN for claim in claims):
-        rest = f"{missing} of {len(claims)} claims are" if len(claims) > 1 else "The claim is"
-        lines.append(f"\n{rest} open: `bnstudy question {question.number}` makes what is missing.")
-    return "\n".join(lines)
+        what = f"{missing} of {len(claims)} claims"
+        lines.append(f"- `bnstudy question {question.number}` makes what is missing for {what}.")
+    folder = f"../experiments/{question.name}"
+    page = f"[All numbers, and what they do not show]({folder}/README.md)"
+    return "\n".join([*lines, "", page, "", f"![{question.title}]({folder}/figure.png)"])
 
 
 def renew(page: Path, mark: str, text: str) -> bool:
