@@ -190,3 +190,15 @@ def test_an_interrupt_saves_and_the_same_command_continues(toy):
     assert ended.returncode == 0, ended.stderr
     assert "epoch 1/60" not in ended.stdout.partition("seed-1: ")[0], "the first run was continued"
     assert verdict()["claims"][0]["verdict"] == "replicates"
+
+
+def test_data_that_are_not_there_are_one_line_before_anything_is_trained(toy, monkeypatch):
+    plan = (toy / "plan.yaml").read_text().replace("[quick]", "[lite]")
+    (toy / "plan.yaml").write_text(plan)
+    Path("empty").mkdir()
+    monkeypatch.setenv("BNSTUDY_DATA", "empty")
+    with pytest.raises(
+        bnstudy.UserError, match=r"^\$BNSTUDY_DATA: empty does not contain CIFAR-10"
+    ):
+        answer(question(3), Options())
+    assert not OUT.exists()

@@ -1,12 +1,14 @@
 """The questions are the folders experiments/qN_name."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import bnstudy
-from bnstudy.questions import find
+from bnstudy.questions import find, page
+from bnstudy.questions.claims import Claim
 from bnstudy.sweep import load_plan
 
 
@@ -21,6 +23,25 @@ def test_every_question_of_this_repository_keeps_the_contract():
         assert each.analysis().__doc__
         for run in load_plan(each.plan) if each.plan else ():
             assert run.folder.parent.as_posix() == f"logs/questions/{each.name}"
+
+
+@pytest.mark.parametrize("each", find.questions(), ids=lambda each: each.name)
+def test_the_pages_show_the_committed_verdict(each):
+    """Made by `bnstudy question N --write`; before that, there is none."""
+    path = each.folder / "verdict.json"
+    if not path.is_file():
+        pytest.skip("not answered yet")
+    claims = [
+        Claim(**{**claim, "interval": claim["interval"] and tuple(claim["interval"])})
+        for claim in json.loads(path.read_text(encoding="utf-8"))["claims"]
+    ]
+    answers = each.folder.parents[1] / "docs" / "answers.md"
+    for shown, mark, text in (
+        (each.folder / "README.md", "verdict", page.table(claims)),
+        (answers, f"answer {each.number}", page.answer(each, claims)),
+    ):
+        expected = f"<!-- {mark} -->\n{text}\n<!-- end of {mark} -->"
+        assert expected in shown.read_text(encoding="utf-8")
 
 
 def test_an_unknown_question_is_one_line(toy):

@@ -21,6 +21,21 @@ def test_a_row_per_claim_the_primary_one_in_bold():
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (459, "459"),
+        (459.5, "459.5"),
+        (4.0, "4.000"),
+        (2246.4, "2246"),
+        (0, "0.000"),
+        (1e5, "100,000"),
+    ],
+)
+def test_numbers_have_four_digits_that_count(value, text):
+    assert f"| {text} |  |" in table([CLAIMS[0]._replace(value=value, interval=None)])
+
+
 def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
     from bnstudy.questions.find import question
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import bnstudy
 from bnstudy.errors import UserError
@@ -153,7 +153,7 @@ def _conclude(question: Question, analysis: ModuleType, folders: list[Path]) -> 
     """Measure, judge, draw; print the table, and write verdict.json and figure.png."""
     out = LOGS / question.name
     measured = analysis.measure(folders)
-    claims: list[Claim] = analysis.judge(measured)
+    claims = [_rounded(claim) for claim in analysis.judge(measured)]
     out.mkdir(parents=True, exist_ok=True)
     save(analysis.draw(measured, claims), out / "figure.png")
     verdict = {
@@ -161,7 +161,7 @@ def _conclude(question: Question, analysis: ModuleType, folders: list[Path]) -> 
         "version": bnstudy.__version__,
         "git": git_state(Path(bnstudy.__file__).resolve()),
         "runs": {folder.name: commits(load_log(folder)) for folder in folders},
-        "claims": [_as_json(claim) for claim in claims],
+        "claims": [claim._asdict() for claim in claims],
         "described": measured.get("described", {}),  # decides nothing
     }
     write_json(out / "verdict.json", verdict)  # last: now the question has been answered
@@ -172,14 +172,17 @@ def _conclude(question: Question, analysis: ModuleType, folders: list[Path]) -> 
     return claims
 
 
-def _as_json(claim: Claim) -> dict[str, Any]:
-    """Return a claim with six digits that count, so that verdicts can be compared."""
+def _rounded(claim: Claim) -> Claim:
+    """Return a claim with six digits that count, so that verdict.json and pages agree."""
 
-    def rounded(value: float | None) -> float | None:
-        return None if value is None else float(f"{value:.6g}")
+    def digits(value: float) -> float:
+        return float(f"{value:.6g}")
 
-    interval = None if claim.interval is None else [rounded(end) for end in claim.interval]
-    return claim._asdict() | {"value": rounded(claim.value), "interval": interval}
+    value = None if claim.value is None else digits(claim.value)
+    interval = None
+    if claim.interval is not None:
+        interval = digits(claim.interval[0]), digits(claim.interval[1])
+    return claim._replace(value=value, interval=interval)
 
 
 def _write(question: Question, claims: Sequence[Claim], kept: Mapping[Path, Path]) -> None:

@@ -30,8 +30,9 @@ def _verdict(claim: Claim) -> str:
 
 
 def _number(value: float) -> str:
-    """Return four digits that count."""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:#.4g}".rstrip(".")
+    """Return four digits that count; of large and whole numbers, those before the point."""
+    whole = abs(value) >= 10 and float(value).is_integer()
+    return f"{value:,.0f}" if abs(value) >= 10_000 or whole else f"{value:#.4g}".rstrip(".")
 
 
 def answer(question: Question, claims: Sequence[Claim]) -> str:
