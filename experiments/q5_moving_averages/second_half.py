@@ -24,6 +24,12 @@ UNTIL = {"cifar10": 10_000, "digits": 1_000}  # steps; more than twice what is p
 JUDGED = {"cifar10": (0.99, 0.9, 0.999), "digits": (0.9, 0.99)}
 SEEDS = {"cifar10": 1, "digits": 3}
 PRIMARY = ("cifar10", 0.99)
+STATISTIC = (  # of one seed, of several
+    "step from which the test accuracy under raw averages stays within one point of that under "
+    "corrected ones; the interval begins with the tested step before it",
+    "step from which the test accuracy under raw averages stays within one point of that under "
+    "corrected ones: median and range over the seeds",
+)
 POINT, LEFT = 0.01, 0.01  # of test accuracy; of the start, in the average
 
 
@@ -118,9 +124,7 @@ def _judge(name: str, momentum: float, seeds: dict[str, Any]) -> Claim:
     label = {"cifar10": "lite", "digits": "digits"}[name]
     claim = Claim(
         f"{label}, momentum {momentum:g}: raw averages catch up after {expected:,} steps",
-        "step from which the test accuracy under raw averages stays within one point of that under "
-        f"corrected ones{', median and range over the seeds' if needed > 1 else ''}; the interval "
-        "begins with the tested step before it" * (needed == 1),
+        STATISTIC[needed > 1],
         None,
         None,
         f"{low:,.0f} to {high:,.0f}",

@@ -92,6 +92,7 @@ def test_without_runs_every_claim_is_open_and_one_is_primary(second):
     assert {claim.verdict for claim in found} == {"open"}
     assert sum(claim.primary for claim in found) == 1
     assert len(found) == 5
+    assert all(claim.statistic.startswith("step from which") for claim in found)
 
 
 def test_the_distance_from_precise_statistics_is_described(second, made_up_curves):
