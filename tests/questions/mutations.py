@@ -48,7 +48,7 @@ MUTATIONS = [
         "questions/claims.py",
         "above(threshold, test_accuracy)",
         "above(threshold, True)",
-        "tests/questions/test_claims.py",
+        "tests/questions/test_claims.py::test_a_verdict_needs_the_whole_interval_on_one_side",
     ),
     (
         "average with the weights exchanged",
