@@ -130,7 +130,7 @@ def _judge(name: str, momentum: float, seeds: dict[str, Any]) -> Claim:
         f"{low:,.0f} to {high:,.0f}",
         OPEN,
         primary=(name, momentum) == PRIMARY,
-        reason=f"{len(seeds)} of {needed} seeds",
+        reason=f"{len(seeds)} of {needed} seed{'s' * (needed > 1)}",
         runs=tuple(curves["run"] for curves in seeds.values()),
     )
     if len(seeds) < needed:
