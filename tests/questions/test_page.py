@@ -50,6 +50,7 @@ def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
         "![Question 3: is it?](../experiments/q3_toy/figure.png)",
     ]
     assert "missing" not in answer(question(3), CLAIMS[:2])
+    assert "- replicates, 9 further.\n" in answer(question(3), 9 * CLAIMS[:1])
     primary = CLAIMS[0]._replace(primary=True)
     assert ": 0.01235 (0.01000 to 0.01470); threshold: > 0. Verdict: **replicates**" in answer(
         question(3), [primary]

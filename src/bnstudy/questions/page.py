@@ -9,6 +9,7 @@ from bnstudy.questions.claims import OPEN, Claim
 from bnstudy.questions.find import Question
 from bnstudy.run_folder.files import write_text_atomic
 
+MOST_NAMES = 8  # of claims in an answer; more are counted
 HEAD = "| claim | value | interval | threshold | verdict |\n| --- | --- | --- | --- | --- |"
 
 
@@ -51,7 +52,8 @@ def answer(question: Question, claims: Sequence[Claim]) -> str:
     for verdict in dict.fromkeys(claim.verdict for claim in claims):
         names = [claim.name for claim in claims if claim.verdict == verdict and not claim.primary]
         if names:
-            lines.append(f"- {verdict}, {len(names)} further: {'; '.join(names)}.")
+            named = f": {'; '.join(names)}" if len(names) <= MOST_NAMES else ""
+            lines.append(f"- {verdict}, {len(names)} further{named}.")
     if missing := sum(claim.verdict == OPEN for claim in claims):
         what = f"{missing} of {len(claims)} claims"
         lines.append(f"- `bnstudy question {question.number}` makes what is missing for {what}.")
