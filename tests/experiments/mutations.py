@@ -9,7 +9,7 @@ LIBRARIES = (
 TABLE = (
     "tests/experiments/definitions/test_measure.py::test_the_table_shows_every_number_as_measured"
 )
-VERDICT = "tests/experiments/q5_moving_averages/test_analysis.py::test_the_verdict_is_reproduced"
+VERDICT = "tests/experiments/q5_moving_averages/test_first_half.py::test_the_verdict_is_reproduced"
 LEGACY = "tests/model/test_legacy_batch_norm.py::test_equals_the_function_of_the_post"
 
 MUTATIONS = [
