@@ -139,6 +139,22 @@ def test_what_was_interrupted_continues_to_the_same(dataset, curves, tmp_path, m
     assert again == curves
 
 
+@pytest.mark.parametrize(
+    ("changes", "momenta"),
+    [({"seed": 1}, (0.7,)), ({"optimizer.learning_rate": 0.1}, (0.7,)), ({}, (0.8,))],
+)
+def test_the_state_of_another_training_is_not_continued(dataset, tmp_path, changes, momenta):
+    first = _Followed(Training(configured(), dataset), (0.7,))
+    first.step = 3
+    first.save(tmp_path / "state")
+    other = _Followed(Training(configured(**changes), dataset), momenta)
+    other.restore(tmp_path / "state")
+    assert other.step == 0
+    again = _Followed(Training(configured(), dataset), (0.7,))
+    again.restore(tmp_path / "state")
+    assert again.step == 3
+
+
 @pytest.mark.parametrize("changes", [{"model.batch_norm": "none"}, {"bn.renorm": True}])
 def test_a_network_without_such_averages_is_one_line(dataset, changes):
     with pytest.raises(bnstudy.UserError, match=r"must be custom, without bn\.renorm"):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from bnstudy.config.load import changed_keys
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import Dataset
 from bnstudy.errors import UserError
@@ -66,7 +67,8 @@ def accuracy_over_steps(
         dataset: of the run.
         momenta: of the averages.
         until: the last step; more than the run has are allowed.
-        checkpoints: a folder for the state, saved every minute; continued from, if it is there.
+        checkpoints: a folder for the state, saved every minute; continued from, if it is there and
+            of the same configuration and momenta.
         report: called with every step at which the network has been tested.
 
     Raises:
@@ -199,12 +201,14 @@ class _Followed:
         checkpoint.save(folder, self.step, arrays, self._state())
 
     def _state(self) -> dict[str, Any]:
-        return {"step": self.step, "tested": self.tested, "accuracy": self.accuracy}
+        made_by = {"config": changed_keys(self.training.config), "momenta": list(self._averages)}
+        position = {"step": self.step, "tested": self.tested, "accuracy": self.accuracy}
+        return {"made_by": made_by, **position}
 
     def restore(self, folder: Path) -> None:
-        """Continue from a checkpoint, if there is one."""
+        """Continue from a checkpoint, if there is one that was made by the same."""
         found = checkpoint.load_newest(folder)
-        if found is None:
+        if found is None or found[1]["made_by"] != self._state()["made_by"]:
             return
         arrays, state = found
         for name, variable in self.training.variables.items():
