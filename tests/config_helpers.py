@@ -69,4 +69,5 @@ LIMITS = {  # key -> (good values, bad values)
     "optimizer.epsilon": ([1e-12], [0, -1e-8, 1e-300, 1e300]),
     "checkpoint.every_steps": ([None, 1, 10**6], [0, -1, 2.0, True]),
     "checkpoint.every_seconds": ([None, 1, 0.5], [0, -1, "60", True]),
+    "checkpoint.keep_epochs": ([True], [1, None, "yes"]),
 }

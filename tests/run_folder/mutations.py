@@ -195,15 +195,15 @@ MUTATIONS = [
     (
         "take the weights of a run that has not finished",
         "run_folder/weights.py",
-        "    if run.result is None:\n",
+        "    if not ended and not unfinished:\n",
         "    if False:\n",
         f"{WEIGHTS}::test_an_unfinished_run_says_how_far_it_is",
     ),
     (
         "take the weights of an earlier epoch",
         "run_folder/weights.py",
-        "if (epoch, step) != (finished, 0):",
-        "if epoch > finished:",
+        "and (epoch, step) != (finished, 0):",
+        "and epoch > finished:",
         f"{WEIGHTS}::test_a_checkpoint_that_is_not_the_end_of_the_run_is_refused",
     ),
     (
@@ -212,6 +212,20 @@ MUTATIONS = [
         "    _check_same(path, run, keys)\n",
         "",
         f"{WEIGHTS}::test_weights_of_another_configuration_are_refused_and_the_keys_named",
+    ),
+    (
+        "take the old weights of a run that is being extended",
+        "run_folder/weights.py",
+        "    if ended and path.is_file():",
+        "    if path.is_file():",
+        f"{WEIGHTS}::test_of_an_unfinished_run_the_newest_checkpoint_is_read_if_asked",
+    ),
+    (
+        "refuse the weights of epochs once the run has more of them",
+        "run_folder/weights.py",
+        '_check_same(path, run, {**keys, "training.epochs": run.config.training.epochs})',
+        "_check_same(path, run, keys)  # all",
+        f"{WEIGHTS}::test_the_weights_of_epochs_are_read_by_their_number",
     ),
     (
         "publish where the data was",

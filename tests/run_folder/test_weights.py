@@ -157,3 +157,48 @@ def test_a_key_that_is_new_since_and_at_its_default_makes_no_difference(tmp_path
     monkeypatch.setattr(weights, "config_text", lambda config: json.dumps(text))
     weights.save(folder / "weights.npz", CONFIG, ARRAYS)
     assert_same(weights.load(folder).arrays, ARRAYS)
+
+
+@pytest.mark.parametrize("result", [None, {"diverged_at_step": 9}])
+def test_of_an_unfinished_run_the_newest_checkpoint_is_read_if_asked(tmp_path, result):
+    folder = finished(tmp_path, {"conv1/w": np.zeros(2)})  # of before it was extended
+    path = folder / "result.json"
+    if result:
+        path.write_text(json.dumps(json.loads(path.read_text()) | result))
+    else:
+        path.unlink()
+    with pytest.raises(bnstudy.UserError, match="no checkpoints"):
+        weights.load(folder, unfinished=True)
+    checkpoint.save(folder / "checkpoints", 6, ARRAYS, STATE | {"epoch": 1, "step": 2})
+    found = weights.load(folder, unfinished=True)
+    assert_same(found.arrays, ARRAYS)
+    assert found.source.stem == "step-00000006"
+    assert ("diverged" if result else "has not finished") in refusal(folder)
+    other = {"config": {**MADE_BY["config"], "bn.momentum": 0.5}}
+    checkpoint.save(folder / "checkpoints", 7, ARRAYS, STATE | {"step": 3, "made_by": other})
+    with pytest.raises(bnstudy.UserError, match=r"of another configuration .*bn.momentum"):
+        weights.load(folder, unfinished=True)
+
+
+def test_the_weights_of_epochs_are_read_by_their_number(tmp_path):
+    folder = finished(tmp_path, ARRAYS)
+    assert weights.load_epochs(folder) == {}
+    shorter = config_of("c", training__epochs=1)  # since then the run was extended
+    for epoch, config in ((1, shorter), (2, CONFIG), (12, CONFIG)):
+        arrays = {**ARRAYS, "bn3/updates": np.array(epoch, np.int64)}
+        weights.save_epoch(folder, config, epoch, arrays)
+    found = weights.load_epochs(folder)
+    assert list(found) == [1, 2, 12]
+    for epoch, arrays in found.items():
+        assert_same(arrays, {**ARRAYS, "bn3/updates": np.array(epoch, np.int64)})
+
+
+def test_weights_of_epochs_that_are_damaged_or_of_another_run_are_one_line(tmp_path):
+    folder = finished(tmp_path, ARRAYS)
+    weights.save_epoch(folder, config_of("c", seed=4), 1, ARRAYS)
+    path = folder / "epochs" / "epoch-0001.npz"
+    with pytest.raises(bnstudy.UserError, match=r"epoch-0001.npz is of another conf.*seed: 0"):
+        weights.load_epochs(folder)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(bnstudy.UserError, match=r"epoch-0001.npz is damaged: .*; remove it$"):
+        weights.load_epochs(folder)

@@ -111,6 +111,18 @@ def test_the_weights_are_those_of_the_last_checkpoint_without_the_optimizers_sta
         np.testing.assert_array_equal(array, saved[name])
 
 
+def test_weights_of_every_epoch_are_kept_if_asked_and_change_nothing(tmp_path, undisturbed):
+    keeping = CONFIG.checkpoint.model_copy(update={"keep_epochs": True})
+    bnstudy.run(CONFIG.model_copy(update={"checkpoint": keeping}), tmp_path / "run")
+    assert differences(undisturbed, tmp_path / "run") == []
+    epochs = weights.load_epochs(tmp_path / "run")
+    assert list(epochs) == [1, 2, 3]
+    last = weights.load(undisturbed).arrays
+    for name, array in epochs[3].items():
+        np.testing.assert_array_equal(array, last[name], name)
+    assert not np.array_equal(epochs[2]["conv1/w"], last["conv1/w"])
+
+
 @pytest.mark.parametrize("method", ["train_channels", "batch_pixels"])
 def test_a_checkpoint_says_how_test_images_are_standardized(tmp_path, method):
     config = bnstudy.load_config(
@@ -151,6 +163,14 @@ def test_a_finished_run_is_reported_from_a_read_only_folder(undisturbed, monkeyp
     before = sorted(path.name for path in undisturbed.iterdir())
     assert bnstudy.run(CONFIG, undisturbed) == bnstudy.load_log(undisturbed).result
     assert sorted(path.name for path in undisturbed.iterdir()) == before
+
+
+def test_what_a_killed_process_left_half_written_is_removed(unfinished):
+    for place in (".", "checkpoints", "epochs"):
+        (unfinished / place).mkdir(exist_ok=True)
+        (unfinished / place / ".file.npz.123.tmp").touch()
+    bnstudy.run(CONFIG, unfinished)
+    assert not list(unfinished.rglob("*.tmp"))
 
 
 @pytest.mark.parametrize("text", [None, "", "epoch\n"], ids=["missing", "empty", "short"])

@@ -153,6 +153,7 @@ class Shift(NamedTuple):
     name: str
     relative: float  # ||after - before|| / ||before||
     cosine: float  # between before and after
+    norm: float  # ||before||
 
 
 def internal_covariate_shift(
@@ -179,6 +180,7 @@ def internal_covariate_shift(
         earlier = np.arange(len(names)) < np.flatnonzero(own)[0]
         _, moved = landscape(np.where(earlier, after, before))
         a, b = gradient[own], moved[own]
-        cosine = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
-        shifts.append(Shift(name, float(np.linalg.norm(b - a) / np.linalg.norm(a)), cosine))
+        norm = float(np.linalg.norm(a))
+        cosine = float(a @ b / (norm * np.linalg.norm(b)))
+        shifts.append(Shift(name, float(np.linalg.norm(b - a)) / norm, cosine, norm))
     return shifts

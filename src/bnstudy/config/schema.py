@@ -111,6 +111,7 @@ class CheckpointConfig(_Strict):
 
     every_steps: int | None = Field(ge=1, le=1_000_000_000)
     every_seconds: float | None = Field(gt=0)
+    keep_epochs: bool
 
 
 class Config(_Strict):

@@ -143,7 +143,7 @@ def _refuse_other_files(folder: Path) -> None:
 
 def _write_or_check_config(folder: Path, config: Config) -> None:
     """Write config.yaml into a new folder, or check the one that is there."""
-    for path in (*folder.iterdir(), *folder.glob("checkpoints/*")):
+    for path in (*folder.iterdir(), *folder.glob("checkpoints/*"), *folder.glob("epochs/*")):
         if files.is_temporary(path):
             path.unlink()
     if (folder / "config.yaml").exists():

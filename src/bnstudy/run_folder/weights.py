@@ -20,6 +20,7 @@ from bnstudy.run_folder.files import write_bytes_atomic
 from bnstudy.run_folder.log import RunLog, load_log
 
 FILE = "weights.npz"
+EPOCHS = "epochs"  # the folder of the weights after every epoch (checkpoint.keep_epochs)
 PICTURES = ("evaluation.png", "mistakes.png")  # which `bnstudy evaluate` draws from it
 TRAINING_IMAGES = "training_images.json"  # `bnstudy evaluate --images training`: accuracy and cost
 
@@ -45,6 +46,12 @@ def save(path: Path, config: Config, arrays: dict[str, np.ndarray]) -> None:
     write_bytes_atomic(path, npz.pack({**dict(sorted(arrays.items())), "config": text}))
 
 
+def save_epoch(run_folder: Path, config: Config, epoch: int, arrays: dict[str, np.ndarray]) -> None:
+    """Keep the weights after an epoch, in the format of weights.npz."""
+    (run_folder / EPOCHS).mkdir(exist_ok=True)
+    save(run_folder / EPOCHS / f"epoch-{epoch:04d}.npz", config, arrays)
+
+
 def config_text(config: Config) -> str:
     """Return the keys that affect a result as JSON: {"case": "c", ..., "bn.epsilon": 0.001, ...}.
 
@@ -53,11 +60,12 @@ def config_text(config: Config) -> str:
     return json.dumps({k: value for k, value in config.flat().items() if affects_results(k)})
 
 
-def load(run_folder: str | Path) -> Weights:
+def load(run_folder: str | Path, *, unfinished: bool = False) -> Weights:
     """Read the weights of a finished run, without writing anything.
 
     Args:
         run_folder: its path; ~ is the home folder.
+        unfinished: of a run that has not finished, or that diverged, read the newest checkpoint.
 
     Raises:
         UserError: it is not the folder of a finished run, it has neither weights nor checkpoints,
@@ -65,16 +73,11 @@ def load(run_folder: str | Path) -> Weights:
 
     """
     run = load_log(run_folder)
-    if run.result is None:
-        done, asked = len(run.metrics["epoch"]), run.config.training.epochs
-        raise UserError(
-            f"{run.folder} has not finished: it has {done} of {asked} epochs; the command that "
-            "started it continues it"
-        )
-    if "diverged_at_step" in (run.result or {}):
-        raise UserError(f"{run.folder} diverged, so that it has no trained network")
+    ended = run.result is not None and "diverged_at_step" not in run.result
+    if not ended and not unfinished:
+        raise _no_trained_network(run)
     path, newest = run.folder / FILE, checkpoint.newest(run.folder / "checkpoints")
-    if path.is_file():
+    if ended and path.is_file():
         remedy = "remove it, and the last checkpoint is used" if newest else "restore it"
         return Weights(run, _from_file(path, run, remedy), path)
     if newest is None:
@@ -82,10 +85,49 @@ def load(run_folder: str | Path) -> Weights:
             f"{run.folder} has no {FILE}, and no checkpoints to take the weights from; copy the "
             "file there, or repeat the run in a new folder"
         )
-    return Weights(run, _from_checkpoint(newest, run), newest)
+    return Weights(run, _from_checkpoint(newest, run, unfinished=not ended), newest)
+
+
+def load_epochs(run_folder: str | Path) -> dict[int, dict[str, np.ndarray]]:
+    """Read the weights after every epoch, as far as they were kept (checkpoint.keep_epochs).
+
+    Args:
+        run_folder: its path; ~ is the home folder.
+
+    Returns:
+        The arrays of each epoch, counted from 1; empty where none were kept.
+
+    Raises:
+        UserError: it is not a run folder, or a file is damaged or of another configuration.
+
+    """
+    run, found = load_log(run_folder), {}
+    for path in sorted((run.folder / EPOCHS).glob("epoch-*.npz")):
+        arrays, keys = _read(path, "remove it")
+        _check_same(path, run, {**keys, "training.epochs": run.config.training.epochs})
+        found[int(path.stem.removeprefix("epoch-"))] = arrays
+    return found
+
+
+def _no_trained_network(run: RunLog) -> UserError:
+    """Return the error of a run that has not finished, or that diverged."""
+    if run.result is None:
+        done, asked = len(run.metrics["epoch"]), run.config.training.epochs
+        return UserError(
+            f"{run.folder} has not finished: it has {done} of {asked} epochs; the command that "
+            "started it continues it"
+        )
+    return UserError(f"{run.folder} diverged, so that it has no trained network")
 
 
 def _from_file(path: Path, run: RunLog, remedy: str) -> dict[str, np.ndarray]:
+    arrays, keys = _read(path, remedy)
+    _check_same(path, run, keys)
+    return arrays
+
+
+def _read(path: Path, remedy: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save` wrote: the arrays, and the keys of the configuration."""
     try:
         arrays = npz.read(path)
         keys = json.loads(arrays.pop("config").tobytes())
@@ -93,11 +135,10 @@ def _from_file(path: Path, run: RunLog, remedy: str) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # a damaged zip can raise nearly anything else
         raise UserError(f"{path} is damaged: {one_line(error)}; {remedy}") from None
-    _check_same(path, run, keys)
-    return arrays
+    return arrays, keys
 
 
-def _from_checkpoint(path: Path, run: RunLog) -> dict[str, np.ndarray]:
+def _from_checkpoint(path: Path, run: RunLog, unfinished: bool) -> dict[str, np.ndarray]:
     """Return what of a checkpoint is no state of the optimizer, whose names are longer."""
     try:
         arrays, state = checkpoint.load(path)
@@ -108,14 +149,15 @@ def _from_checkpoint(path: Path, run: RunLog) -> dict[str, np.ndarray]:
         raise UserError(
             f"{path} is damaged: {one_line(error)}; the run has to be repeated in a new folder"
         ) from None
-    finished = (run.result or {})["epochs"]
-    if (epoch, step) != (finished, 0):
+    finished = None if unfinished else (run.result or {})["epochs"]
+    if finished is not None and (epoch, step) != (finished, 0):
         raise UserError(
             f"{path} is not the end of the run: it was saved in epoch {epoch + (step > 0)}, and "
             f"result.json is of epoch {finished}"
         )
     if made_by is not None:  # not before version 0.1
-        _check_same(path, run, {**made_by["config"], "training.epochs": epoch})
+        epochs = run.config.training.epochs if finished is None else epoch
+        _check_same(path, run, {**made_by["config"], "training.epochs": epochs})
     return {name: array for name, array in arrays.items() if name.count("/") == 1}
 
 

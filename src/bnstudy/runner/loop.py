@@ -138,6 +138,8 @@ def _train(
             step = training.record_divergence()
             log.write_metrics(folder, training.state.rows)
             return step
+        if config.checkpoint.keep_epochs:
+            weights.save_epoch(folder, config, training.state.epoch, training.weights())
         save()
         log.write_metrics(folder, training.state.rows)
         progress.end_epoch(row)

@@ -1,0 +1,112 @@
+"""The first steps of a run, made again: randomness is a function, so they are the very same steps.
+
+What they do to the gradients of later layers, and how the distributions move that layers see.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from bnstudy.analysis.activations import layer_outputs
+from bnstudy.analysis.landscape import Batch, Landscape, internal_covariate_shift
+from bnstudy.config.schema import Config
+from bnstudy.data.dataset import Dataset
+from bnstudy.model.layers import ELU, Context
+from bnstudy.runner.steps import make_sums
+from bnstudy.runner.training import Training
+
+
+class ShiftOverSteps(NamedTuple):
+    """Internal covariate shift of some training steps."""
+
+    names: list[str]  # of the kernels [k]
+    costs: np.ndarray  # of each step's batch, before the step [steps]
+    norms: np.ndarray  # of the gradient, before the step [steps, k]
+    relative: np.ndarray  # see `landscape.Shift` [steps, k]
+    cosines: np.ndarray  # [steps, k]
+
+
+def shift_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> ShiftOverSteps:
+    """Make the first steps of a run again, and measure the covariate shift that each one causes.
+
+    Each step costs as much as ten: its own, and one more gradient for each of the nine kernels.
+
+    Args:
+        config: of the run.
+        dataset: of the run.
+        steps: so many, or those of the first epoch if it has fewer, or those before it diverges.
+
+    """
+    training = Training(config, dataset)
+    landscape = Landscape(training.model, [])
+    costs, found = [], []
+    for step, batch in enumerate(training.batches.epoch(0).take(steps)):
+        before = landscape.weights
+        cost = _take_step(training, step, batch)
+        if not (np.isfinite(cost) and np.isfinite(landscape.weights).all()):
+            break  # it has diverged
+        costs.append(cost)
+        landscape.batches = [batch]
+        found.append(internal_covariate_shift(landscape, before, landscape.weights))
+
+    names = [name for name in training.model.parameters if name.endswith("/w")][1:]
+
+    def table(field: str) -> np.ndarray:
+        rows = [[getattr(shift, field) for shift in step] for step in found]
+        return np.array(rows).reshape(-1, len(names))
+
+    return ShiftOverSteps(names, np.array(costs), table("norm"), table("relative"), table("cosine"))
+
+
+class Movement(NamedTuple):
+    """How the distributions of the inputs of ELUs move in training."""
+
+    names: list[str]  # of the ELUs [k]
+    movement: np.ndarray  # mean over the channels, see `movement_over_steps` [steps - 1, k]
+
+
+def movement_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> Movement:
+    """Make the first steps of a run again, and measure how channel means move from step to step.
+
+        movement = |mean of the channel in this step - in the step before| / its standard deviation
+
+    Both are over the images and pixels of the step's own batch, in training mode, noise included:
+    the distribution that the ELU, and behind it the next convolution, receives. The division makes
+    networks of different scale comparable; the deviation is that of the step before.
+
+    Args:
+        config: of the run.
+        dataset: of the run.
+        steps: as there.
+
+    """
+    training = Training(config, dataset)
+    model, total = training.model, config.training.epochs * training.batches.steps
+    pairs = zip(model.layers, model.layers[1:], strict=False)
+    feeding = {elu.name: layer.name for layer, elu in pairs if isinstance(elu, ELU)}
+
+    found, movement = [], []
+    for step, batch in enumerate(training.batches.epoch(0).take(steps)):
+        # Before the step, as it will see them. That the moving averages move twice changes nothing.
+        outputs = layer_outputs(model, batch[0], Context(True, config.seed, step, total))
+        moments = [tf.nn.moments(outputs[name], [0, 1, 2]) for name in feeding.values()]
+        if not all(np.isfinite(variance).all() for _, variance in moments):
+            break  # it has diverged
+        found.append(moments)
+        _take_step(training, step, batch)
+    for before, after in itertools.pairwise(found):
+        moved = [
+            float(tf.reduce_mean(tf.abs(there - mean) / tf.sqrt(variance)))
+            for (mean, variance), (there, _) in zip(before, after, strict=True)
+        ]
+        movement.append(moved)
+    return Movement(list(feeding), np.array(movement).reshape(-1, len(feeding)))
+
+
+def _take_step(training: Training, step: int, batch: Batch) -> float:
+    """Train on one batch; return its mean cost before the step."""
+    rate = tf.constant(training.rate, tf.float64)
+    sums = training.train_step(*batch, rate, step, make_sums())
+    return float(sums.cost) / len(batch[1])
