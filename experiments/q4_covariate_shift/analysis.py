@@ -22,6 +22,7 @@ from bnstudy.report.verdicts import DOES_NOT, NOT_COMPARABLE, REPLICATES, UNDECI
 from bnstudy.run_folder.log import load_log
 
 SEEDS, STEPS = 3, 100
+TEN = 10  # steps, over which the figure averages
 GUESS = math.log(10)  # the cost of a guess among ten classes
 FAST, SLOW = 0.03, 0.01  # learning rates, see README.md
 ARMS = ("none", "BN", "noisy BN", "noise alone", "none, slow")
@@ -107,9 +108,7 @@ Arms = dict[str, dict[int, dict[str, Any]]]  # arm -> seed -> run
 
 def judge(measured: dict[str, Any]) -> list[Claim]:
     """Return the verdicts."""
-    arms: Arms = {arm: {} for arm in ARMS}
-    for run in measured["runs"]:
-        arms[run["arm"]][run["seed"]] = run
+    arms = _by_arm(measured["runs"])
     shifts = [
         _judge_shift(arms, none, rate, kind)
         for none, rate in (("none", FAST), ("none, slow", SLOW))
@@ -123,6 +122,10 @@ def judge(measured: dict[str, Any]) -> list[Claim]:
         *shifts,
         _judge_linear(measured["linear"][str(PUBLISHED_RATE)]),
     ]
+
+
+def _by_arm(runs: list[dict[str, Any]]) -> Arms:
+    return {arm: {run["seed"]: run for run in runs if run["arm"] == arm} for arm in ARMS}
 
 
 def _complete(arms: Arms, *names: str) -> tuple[list[list[dict[str, Any]]], Claim]:
@@ -161,16 +164,23 @@ def _judge_stability(arms: Arms, none: str) -> Claim:
     )
     if claim.reason:
         return claim
-    areas = np.array([[np.mean(run["costs"]) for run in row] for row in rows])
-    gain = estimates.mean(areas[:, 0] - areas[:, 1])
+    gains, kept_shares = _gains_and_shares(rows)
+    gain = estimates.mean(gains)
     if not all(np.mean(noisy["movement"]) > np.mean(plain["movement"]) for plain, _, noisy in rows):
         reason = "the noise moves the distributions no more than they move without it"
         return claim._replace(verdict=NOT_COMPARABLE, reason=reason)
     if gain.low <= 0:
         reason = f"{versus} - BN, {gain.text(4)}, is not clearly above zero"
         return claim._replace(verdict=UNDECIDED, reason=reason)
-    kept_share = (areas[:, 0] - areas[:, 2]) / (areas[:, 0] - areas[:, 1])
-    return claim._replace(**_each(list(kept_share), kept_share >= 0.5, kept_share <= 0))
+    yes, no = ([share >= 0.5 for share in kept_shares], [share <= 0 for share in kept_shares])
+    return claim._replace(**_each(kept_shares, yes, no))
+
+
+def _gains_and_shares(rows: list[list[dict[str, Any]]]) -> tuple[list[float], list[float]]:
+    """Return none - BN of the areas of each seed, and the share of it that noisy BN keeps."""
+    areas = [[float(np.mean(run["costs"])) for run in row] for row in rows]
+    gains = [none - normalized for none, normalized, _ in areas]
+    return gains, [(none - noisy) / (none - normalized) for none, normalized, noisy in areas]
 
 
 def _judge_movement(arms: Arms) -> Claim:
@@ -247,7 +257,7 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
         (costs, movement, shares), (relative, turn, linear) = figure.subplots(2, 3)
         for index, arm in enumerate(ARMS):
             of_arm = [run for run in runs if run["arm"] == arm]
-            _curve(costs, index, arm, [run["costs"] for run in of_arm], start=1)
+            _curve(costs, index, arm, [run["costs"] for run in of_arm], 1, 1)
             values = [np.mean(run["movement"]) for run in of_arm if run["movement"]]
             movement.plot([index] * len(values), values, **_look(index) | {"linestyle": "none"})
         costs.set(title="training cost (nats)", xlabel="epoch")
@@ -255,18 +265,19 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
             title="movement of channel means", ylim=(0, None), xlim=(-0.5, len(ARMS) - 0.5)
         )
         movement.set_xticks(range(len(ARMS)), ARMS, rotation=30, ha="right")
-        _draw_shares(shares, claims)
+        _draw_shares(shares, _by_arm(runs), claims)
         for axes, kind, title in (
             (relative, "relative", "gradient: relative change"),
             (turn, "turn", "gradient: 1 - cosine"),
         ):
             for index, arm in enumerate(ARMS[:2]):
                 found = [run["shift"][str(FAST)][kind] for run in runs if run["arm"] == arm]
-                _curve(axes, index, arm, found, start=0)
-            axes.set(title=title, xlabel="step", yscale="log")
+                blocks = [np.reshape(row[: len(row) // TEN * TEN], (-1, TEN)) for row in found]
+                _curve(axes, index, arm, [b.mean(axis=1) for b in blocks], TEN / 2, TEN)
+            axes.set(title=title, xlabel="step", ylim=(0, None))
         for index, arm in enumerate(ARMS[:2]):
             found = measured["linear"][str(PUBLISHED_RATE)][arm]
-            _curve(linear, index, arm, found["turn"], every=found["every"])
+            _curve(linear, index, arm, found["turn"], 0, found["every"])
         linear.set(title="linear network: 1 - cosine", xlabel="step", yscale="log")
         handles, labels = costs.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(ARMS), fontsize=8)
@@ -279,7 +290,7 @@ def _look(index: int) -> dict[str, Any]:
     return {"color": COLORS[index], "linestyle": LINES[index % 4], "marker": MARKERS[index]}
 
 
-def _curve(axes: Axes, index: int, label: str, rows: list, start: int = 0, every: int = 1) -> None:
+def _curve(axes: Axes, index: int, label: str, rows: list, start: float, every: int) -> None:
     """Draw the mean over the seeds, and their range; a legend entry even if there are none."""
     shortest = min(map(len, rows), default=0)
     x, values = start + every * np.arange(shortest), np.array([row[:shortest] for row in rows])
@@ -291,15 +302,14 @@ def _curve(axes: Axes, index: int, label: str, rows: list, start: int = 0, every
         axes.fill_between(x, low, high, color=COLORS[index], alpha=0.2, linewidth=0)
 
 
-def _draw_shares(axes: Axes, claims: list[Claim]) -> None:
-    """Draw which part of batch norm's gain noisy batch norm keeps, with its thresholds."""
-    for place, claim in enumerate(claims[:2]):
-        if claim.value is not None and claim.interval is not None:
-            ends = [[claim.value - claim.interval[0]], [claim.interval[1] - claim.value]]
-            axes.errorbar([place], [claim.value], ends, color="black", marker="o", capsize=4)
-        else:
-            axes.text(place, 0.25, claim.verdict, ha="center", fontsize=8)
+def _draw_shares(axes: Axes, arms: Arms, claims: list[Claim]) -> None:
+    """Draw which part of batch norm's gain noisy batch norm keeps in each seed; the thresholds."""
+    for place, (none, claim) in enumerate(zip(("none", "none, slow"), claims, strict=False)):
+        rows, _ = _complete(arms, none, "BN", "noisy BN")
+        _, shares = _gains_and_shares(rows)
+        axes.plot([place] * len(shares), shares, color="black", marker="o", linestyle="none")
+        axes.text(place, -0.2, claim.verdict.replace(" ", "\n", 1), ha="center", fontsize=8)
     axes.axhline(0.5, color="#808080", linestyle=(0, (3, 2)))
     axes.axhline(0, color="#808080", linestyle=(0, (1, 1)))
     axes.set_xticks([0, 1], [f"at {FAST}", f"none at {SLOW}"])
-    axes.set(title="gain that noisy BN keeps", xlim=(-0.5, 1.5), ylim=(-0.25, None))
+    axes.set(title="gain that noisy BN keeps", xlim=(-0.5, 1.5), ylim=(-0.3, None))

@@ -128,6 +128,7 @@ def test_covariate_shift_moves_only_the_layers_before():
     _, moved = landscape(first)
     for shift in shifts:
         a, b = gradient[names == shift.name], moved[names == shift.name]
+        assert shift.norm == pytest.approx(np.linalg.norm(a))
         assert shift.relative == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(a))
         assert shift.cosine == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
         assert shift.relative > 1e-6
