@@ -267,8 +267,8 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
         movement.set_xticks(range(len(ARMS)), ARMS, rotation=30, ha="right")
         _draw_shares(shares, _by_arm(runs), claims)
         for axes, kind, title in (
-            (relative, "relative", "gradient: relative change"),
-            (turn, "turn", "gradient: 1 - cosine"),
+            (relative, "relative", f"gradient: relative change, at {FAST}"),
+            (turn, "turn", f"gradient: 1 - cosine, at {FAST}"),
         ):
             for index, arm in enumerate(ARMS[:2]):
                 found = [run["shift"][str(FAST)][kind] for run in runs if run["arm"] == arm]

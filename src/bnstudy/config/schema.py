@@ -185,8 +185,7 @@ class Config(_Strict):
 
     def flat(self) -> dict[str, Any]:
         """Return every dotted key with its value: {"case": "c", "seed": 0, "data.name": ...}."""
-        pairs = flatten(self.model_dump())
-        return {key: _Values(x) if isinstance(x, dict) else x for key, x in pairs}
+        return {k: _Values(x) if isinstance(x, dict) else x for k, x in flatten(self.model_dump())}
 
     def to_yaml(self) -> str:
         """Return the text of a file that `load_config(file=...)` reads as this configuration."""
