@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 import bnstudy
-from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
-from bnstudy.data.dataset import load_dataset
 from bnstudy.plots.style import save
 from bnstudy.sweep import load_plan
 
@@ -89,6 +87,9 @@ def test_the_plan_has_every_arm_and_seed_0_comes_first(analysis):
 
 
 def test_a_run_is_measured_from_its_folder_and_its_first_steps(analysis, monkeypatch, tmp_path):
+    from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
+    from bnstudy.data.dataset import load_dataset
+
     linear = {1e-6: LINEAR, 1e-5: LINEAR}
     monkeypatch.setattr(analysis.linear_network, "compare", lambda rate, seeds: linear[rate])
     monkeypatch.setattr(analysis, "STEPS", 2)
