@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from trained_helpers import config_of, random_arrays, write_finished_run
 
+import bnstudy
 from bnstudy.analysis.activations import activation_statistics
 from bnstudy.analysis.probe import as_json, lines, probe
 from bnstudy.data.dataset import balanced_subset, load_dataset
@@ -114,10 +116,41 @@ def test_json_holds_everything(found):
         assert (of_layer["saturated"], of_layer["dead"]) == (layer.saturated, layer.dead)
 
 
+def test_a_gradient_that_is_not_finite_is_null_in_json(found):
+    end = found.snapshots[-1]
+    mean = np.array([np.inf, 1.0])
+    layer = end.layers[0]._replace(mean=mean, deviation=-mean)
+    broken = end._replace(layers=[layer], gradients={"conv1/w": np.nan, "conv2/w": 2.0})
+    (snapshot,) = as_json(found._replace(snapshots=[broken]))["snapshots"]
+    assert snapshot["gradients"] == {"conv1/w": None, "conv2/w": 2.0}
+    assert snapshot["layers"]["conv1"]["mean"] == [None, 1.0]
+    assert snapshot["layers"]["conv1"]["deviation"] == [None, -1.0]
+
+
 @pytest.mark.parametrize("images", [1, 0, -5])
 def test_too_few_images_are_refused(folder, images):
     with pytest.raises(UserError, match=rf"images is {images}, must be at least 2"):
         probe(folder, images)
+
+
+def test_batches_are_made_of_whole_ghost_batches(tmp_path):
+    config = config_of("c ghost batches", training__batch_size=16, data__train_limit=48)
+    path = write_finished_run(tmp_path / "run", config, random_arrays(config))
+    assert probe(path, images=13).images == 8
+    with pytest.raises(UserError, match=r"images is 7, must be at least 8"):
+        probe(path, images=7)
+
+
+def test_the_page_s_example_runs(folder):
+    from bnstudy.data import digits
+
+    page = (Path(__file__).parents[2] / "docs" / "trained_networks.md").read_text()
+    (code,) = (b for b in page.split("```python\n") if "probe_figure" in b)
+    _, _, images, labels = digits.load()
+    code = code.partition("```")[0].replace("logs/case-c_quick_seed-0", str(folder))
+    names = {"bnstudy": bnstudy, "images": images, "labels": labels}
+    exec(code.replace("images=100", "images=10"), names)
+    assert names["found"].images == 10
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

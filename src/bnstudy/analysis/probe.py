@@ -10,6 +10,7 @@ A run keeps the weights of every epoch if `checkpoint.keep_epochs` says so. Othe
 initial weights, which are a function of the seed, and the last ones.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,11 +68,9 @@ def probe(run_folder: str | Path, images: int = 500, data: str | Path | None = N
 
     Raises:
         UserError: it is not a run folder, it has neither weights nor checkpoints, or they are
-            damaged; the data cannot be found; fewer than two images are asked for.
+            damaged; the data cannot be found; there are too few images for one batch.
 
     """
-    if images < 2:
-        raise UserError(f"images is {images}, must be at least 2")
     last, epochs = weights.load(run_folder, unfinished=True), weights.load_epochs(run_folder)
     config = last.run.config
     if data is not None:
@@ -96,8 +95,12 @@ def probe(run_folder: str | Path, images: int = 500, data: str | Path | None = N
 
 def _batches(config: Config, dataset: Dataset, most: int, standardize: Callable) -> list[Batch]:
     """Return training images in full batches, standardized as in training."""
+    least = max(2, config.ghost_batches() or 1)
+    if most < least:
+        raise UserError(f"images is {most}, must be at least {least}")
     most = min(most, len(dataset.train_labels))
     size = min(config.training.batch_size, most)
+    size -= size % (config.ghost_batches() or 1)
     images, labels = balanced_subset(
         dataset.train_images, dataset.train_labels, most // size * size
     )
@@ -192,16 +195,21 @@ def as_json(found: Probe) -> dict[str, Any]:
                 "epoch": snapshot.epoch,
                 "layers": {
                     layer.name: {
-                        "mean": layer.mean.tolist(),
-                        "deviation": layer.deviation.tolist(),
+                        "mean": [*map(_finite, layer.mean.tolist())],
+                        "deviation": [*map(_finite, layer.deviation.tolist())],
                         "histogram": layer.counts.tolist(),
                         "saturated": layer.saturated,
                         "dead": layer.dead,
                     }
                     for layer in snapshot.layers
                 },
-                "gradients": snapshot.gradients,
+                "gradients": {n: _finite(norm) for n, norm in snapshot.gradients.items()},
             }
             for snapshot in found.snapshots
         ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number for JSON, which has neither NaN nor infinity."""
+    return value if math.isfinite(value) else None
