@@ -339,6 +339,7 @@ def test_the_page_states_the_numbers_of_the_analysis(analysis):
         "at least 0.5 in each seed | at most 0 in each seed",
         "above 1 in each seed | at most 1 in each seed",
         "at most 0.1 in each seed | above 0.1 in each seed",
+        "](figure.png)",
         "<!-- verdict -->",
         "<!-- end of verdict -->",
     ):
