@@ -5,6 +5,7 @@ ACTIVATIONS = "tests/analysis/test_activations.py::"
 LINEAR = "tests/analysis/test_linear_network.py::"
 STEPS = "tests/analysis/test_first_steps.py::"
 PROBE = "tests/analysis/test_probe.py::"
+STATISTICS = "tests/analysis/test_statistics.py::"
 
 MUTATIONS = [
     (
@@ -132,5 +133,68 @@ MUTATIONS = [
         "(standardize(tf.constant(images[part], tf.float32)), tf.constant(labels[part]))",
         "(tf.constant(images[part], tf.float32), tf.constant(labels[part]))",
         PROBE + "test_it_looks_before_training_after_each_kept_epoch_and_at_the_end",
+    ),
+    (
+        "forget the variance of the means",
+        "analysis/statistics.py",
+        "variances + (means - mean) ** 2",
+        "variances",
+        STATISTICS + "test_precise_statistics_are_those_of_all_training_images_together[c]",
+    ),
+    (
+        "count a smaller batch as much as the others",
+        "analysis/statistics.py",
+        "np.array([n for n, _, _ in parts]) / sum(n for n, _, _ in parts)",
+        "np.ones(len(parts)) / len(parts)",
+        STATISTICS + "test_precise_statistics_are_those_of_all_training_images_together[b]",
+    ),
+    (
+        "measure the precise statistics of a network that normalizes with moving averages",
+        "analysis/statistics.py",
+        "Context(normalized, config.seed, step)",
+        "Context(False, config.seed, step)",
+        STATISTICS + "test_precise_statistics_are_those_of_all_training_images_together[c]",
+    ),
+    (
+        "leave the moving averages where the training batches put them",
+        "analysis/statistics.py",
+        "model.statistics[name].assign(value)",
+        "pass",
+        STATISTICS + "test_the_moving_averages_stay_as_they_are",
+    ),
+    (
+        "normalize test images by the training epsilon of batch norm in the control",
+        "analysis/statistics.py",
+        "return batch_norm.forward(y, scale, mean, CHANNEL, SOURCE_EPSILON)[0]",
+        "return batch_norm.forward(y, scale, mean, CHANNEL, epsilon)[0]",
+        STATISTICS + "test_source_changes_nothing_on_the_training_images_themselves",
+    ),
+    (
+        "bring the logits back too",
+        "analysis/statistics.py",
+        "convolutions if every_convolution else convolutions[:-1]",
+        "convolutions",
+        STATISTICS + "test_source_brings_every_convolution_back_to_its_training_moments[False]",
+    ),
+    (
+        "one batch of all test images",
+        "analysis/statistics.py",
+        "else statistics.batch_size\n",
+        "else 10**6\n",
+        STATISTICS + "test_batch_statistics_are_those_of_each_test_batch_in_turn[b]",
+    ),
+    (
+        "show the training batches of the last epoch again",
+        "analysis/statistics.py",
+        'epoch.epoch((network.run.result or {})["epochs"])',
+        'epoch.epoch((network.run.result or {})["epochs"] - 1)',
+        STATISTICS + "test_training_batches_are_those_of_the_epoch_that_would_come_next",
+    ),
+    (
+        "accept one image where its variance is zero",
+        "analysis/choice.py",
+        'images == 1 and config.bn.axes == "activation"',
+        'images == 0 and config.bn.axes == "activation"',
+        STATISTICS + "test_a_batch_of_one_image_has_the_statistics_of_its_pixels",
     ),
 ]

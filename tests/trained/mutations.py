@@ -24,8 +24,8 @@ MUTATIONS = [
     (
         "forget the images of the last, smaller batch",
         "trained/network.py",
-        "range(0, len(images), EVALUATION_BATCH)",
-        "range(0, len(images) - EVALUATION_BATCH + 1, EVALUATION_BATCH)",
+        "range(0, len(images), size)",
+        "range(0, len(images) - size + 1, size)",
         f"{NETWORK}::test_the_answer_does_not_depend_on_the_batch_or_the_type",
     ),
     (

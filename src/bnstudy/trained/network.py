@@ -1,6 +1,7 @@
 """A trained network: raw images in, probabilities out."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,15 +91,33 @@ class TrainedNetwork:
 
     def logits(self, images: Any) -> np.ndarray:
         """Compute the logits, float32 [N, 10]; otherwise as `predict`."""
-        images = checked_images(images)
-        starts = range(0, len(images), EVALUATION_BATCH)  # in batches, as the run evaluated
-        parts = [images[start : start + EVALUATION_BATCH] for start in starts]
-        logits = [self._logits(part.astype(np.float32)).numpy() for part in parts]
-        return np.concatenate([np.zeros((0, CLASSES), np.float32), *logits])
+        return in_batches(self._logits, images, EVALUATION_BATCH)  # as the run evaluated
 
     def _forward(self, images: tf.Tensor) -> tf.Tensor:
         logits, _ = self.model.forward(self.standardization(images), training=False)
         return logits
+
+
+def in_batches(logits: Callable[[np.ndarray], tf.Tensor], images: Any, size: int) -> np.ndarray:
+    """Classify images, `size` at a time; the last batch may be smaller.
+
+    Args:
+        logits: of a batch of grey levels, float32 [n, 32, 32, 3] -> [n, 10].
+        images: as `TrainedNetwork.predict`.
+        size: of a batch.
+
+    Returns:
+        The logits [N, 10].
+
+    Raises:
+        UserError: the images have another shape or range.
+
+    """
+    images = checked_images(images)
+    parts = [images[start : start + size] for start in range(0, len(images), size)]
+    if not parts:
+        return np.zeros((0, CLASSES), np.float32)
+    return np.concatenate([logits(part.astype(np.float32)).numpy() for part in parts])
 
 
 def checked_images(images: Any) -> np.ndarray:
