@@ -50,6 +50,33 @@ def test_the_training_images_leave_what_the_report_reads(folder, capsys):
     assert (found["split"], found["accuracy"]) == ("training", accuracy)
 
 
+def test_other_statistics_and_corrupted_images_are_named_and_leave_nothing(
+    folder, tmp_path, capsys
+):
+    before = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    arguments = ["--statistics", "source", "--batch-size", "7", "--corrupt", "gaussian_noise:2"]
+    assert main(["evaluate", str(folder), *arguments]) == 0
+    _, second, *_, last = capsys.readouterr().out.splitlines()
+    assert second.endswith(
+        "nats: with source statistics of 7 images and gaussian noise of severity 2; "
+        "result.json has 0.1250 and 2.5000"
+    )
+    assert last.startswith("9")  # the last class of the confusion matrix
+    assert main(["evaluate", str(folder), *arguments, "--images", "training"]) == 0
+    assert "on the plain training images, with source statistics of 7" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in sorted(folder.iterdir())} == before
+    assert main(["evaluate", str(folder), *arguments[4:], "--out", str(tmp_path / "drawn")]) == 0
+    assert (tmp_path / "drawn/mistakes.png").exists()
+
+
+def test_each_choice_changes_the_answers(folder, capsys):
+    accuracies = []
+    for arguments in ([], ["--statistics", "source"], ["--corrupt", "contrast:5"]):
+        assert main(["evaluate", str(folder), "--json", *arguments]) == 0
+        accuracies.append(json.loads(capsys.readouterr().out)["cost"])
+    assert len(set(accuracies)) == 3
+
+
 def test_wrong_input_is_one_line(folder, tmp_path, capsys):
     unfinished = write_finished_run(tmp_path / "run", config_of("a"))
     (unfinished / "result.json").unlink()
@@ -57,6 +84,13 @@ def test_wrong_input_is_one_line(folder, tmp_path, capsys):
         ([str(unfinished)], "has not finished"),
         ([str(tmp_path / "nowhere")], "no such folder"),
         ([str(folder), "--precision", "half"], "'half'"),
+        ([str(folder), "--statistics", "exact"], "'exact'"),
+        ([str(folder), "--statistics", "batch"], "has no batch norm (model.batch_norm: none)"),
+        ([str(folder), "--batch-size", "9"], "is for --statistics batch or source, not moving"),
+        ([str(folder), "--statistics", "source", "--batch-size", "0"], ">= 1, got 0"),
+        ([str(folder), "--corrupt", "snow:5"], "must be one of gaussian_noise, shot_noise"),
+        ([str(folder), "--corrupt", "fog"], "from 1 to 5, got ''; such as fog:5"),
+        ([str(folder), "--corrupt", "fog:6"], "from 1 to 5, got 6; such as fog:5"),
     ):
         assert main(["evaluate", *arguments]) == 2
         (error,) = capsys.readouterr().err.splitlines()

@@ -41,10 +41,7 @@ def corrupt(images: np.ndarray, corruption: str, severity: int, seed: int = 0) -
             shape.
 
     """
-    if corruption not in CORRUPTIONS:
-        raise UserError(f"corruption must be one of {', '.join(CORRUPTIONS)}, got {corruption!r}")
-    if severity not in SEVERITIES:
-        raise UserError(f"severity must be an integer from 1 to 5, got {severity!r}")
+    check(corruption, severity)
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (32, 32, 3):
         raise UserError(
@@ -55,6 +52,14 @@ def corrupt(images: np.ndarray, corruption: str, severity: int, seed: int = 0) -
     stream = random_stream(seed, CORRUPTION, list(CORRUPTIONS).index(corruption))
     x = function(images / 255, constants[severity - 1], np.random.Generator(stream))
     return (255 * np.clip(x, 0, 1) + 1e-6).astype(np.uint8)  # truncated, as theirs
+
+
+def check(corruption: object, severity: object) -> None:
+    """Refuse a corruption or a severity that does not exist; see `corrupt`."""
+    if corruption not in CORRUPTIONS:
+        raise UserError(f"corruption must be one of {', '.join(CORRUPTIONS)}, got {corruption!r}")
+    if severity not in SEVERITIES:
+        raise UserError(f"severity must be an integer from 1 to 5, got {severity!r}")
 
 
 def gaussian_noise(x: np.ndarray, c: float, random: np.random.Generator) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bnstudy.cli.configuration import Commands, path
+from bnstudy.analysis.choice import BATCH, KINDS, MOVING, SOURCE, Statistics
+from bnstudy.cli.configuration import Commands, at_least, path
+from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 if TYPE_CHECKING:
@@ -15,7 +17,13 @@ DESCRIPTION = """\
 Classify the test images of a finished run: accuracy and cost, beside those in result.json, the
 confusion matrix, the calibration, and the worst mistakes. Draws evaluation.png and mistakes.png.
 With --images training, the plain training images: draws nothing, and keeps accuracy and cost in the
-run folder's training_images.json, from which `bnstudy report` judges the gap to the test images."""
+run folder's training_images.json, from which `bnstudy report` judges the gap to the test images.
+
+--statistics says what batch norm normalizes with: its moving averages; precise: mean and variance
+over a whole epoch of training images; batch: those of each batch of test images; source, for a
+network without batch norm: each batch brings the outputs of the convolutions back to their mean and
+variance of training. --corrupt changes the images as CIFAR-10-C does. With either, pictures are
+drawn only where --out says, and nothing is kept."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -37,6 +45,18 @@ def add_parser(commands: Commands) -> None:
         choices=["float32", "bfloat16"],
         help="of the activations [that of the run; exported files have float32]",
     )
+    add("--statistics", choices=KINDS, default=MOVING, help="[moving]")
+    add(
+        "--batch-size",
+        metavar="N",
+        type=at_least(1),
+        help="test images that share statistics, with batch and source [1000]",
+    )
+    add(
+        "--corrupt",
+        metavar="NAME:SEVERITY",
+        help="such as fog:5; severity 1 to 5; a name that does not exist lists them all",
+    )
     add("--json", action="store_true", help="print JSON, and draw nothing")
 
 
@@ -44,21 +64,73 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate; print and draw, or print JSON."""
     import bnstudy
 
+    statistics, corruption = _statistics(options), _corruption(options.corrupt)
     network = bnstudy.load_model(options.run_folder, precision=options.precision, data=options.data)
     from bnstudy.trained import pictures, tables
     from bnstudy.trained.evaluation import evaluate
 
-    found, images = evaluate(network, options.images)
+    changes = _changes(network, statistics, corruption)
+    found, images = evaluate(network, options.images, **changes)
     if options.json:
         echo(json.dumps(tables.as_json(found), indent=2))
         return 0
-    if options.images == "training":
+    if options.images == "training" and not found.under:
         return _keep(found, network, options)
-    out = options.out or options.run_folder
-    out.mkdir(parents=True, exist_ok=True)
-    echo("\n".join([str(network), *tables.lines(found), ""]))
-    echo("\n".join(map(str, pictures.draw(found, images, out))))
+    echo("\n".join([str(network), *tables.lines(found)]))
+    out = options.out or (None if found.under else options.run_folder)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        echo("\n".join(["", *map(str, pictures.draw(found, images, out))]))
     return 0
+
+
+def _statistics(options: argparse.Namespace) -> Statistics:
+    """Return the statistics that are asked for, if they fit the network of the run."""
+    shared = options.statistics in (BATCH, SOURCE)
+    if options.batch_size is not None and not shared:
+        raise UserError(
+            f"--batch-size is for --statistics batch or source, not {options.statistics}"
+        )
+    statistics = Statistics(options.statistics)
+    if options.batch_size is not None:
+        statistics = statistics._replace(batch_size=options.batch_size)
+    from bnstudy.run_folder.log import load_log
+
+    statistics.check(load_log(options.run_folder).config)
+    return statistics
+
+
+def _corruption(text: str | None) -> tuple[str, int] | None:
+    """Return the name and the severity of an argument NAME:SEVERITY."""
+    if text is None:
+        return None
+    from bnstudy.analysis import corruptions  # imports SciPy and matplotlib
+
+    name, _, severity = text.partition(":")
+    try:
+        corruptions.check(name, int(severity) if severity.isdecimal() else severity)
+    except UserError as error:
+        raise UserError(f"--corrupt {text}: {error}; such as fog:5") from None
+    return name, int(severity)
+
+
+def _changes(
+    network: "TrainedNetwork", statistics: Statistics, corruption: tuple[str, int] | None
+) -> dict[str, Any]:
+    """Return what differs from a plain evaluation, as arguments of `evaluate`."""
+    from bnstudy.analysis.corruptions import corrupt
+    from bnstudy.analysis.statistics import classifier
+
+    changes: dict[str, Any] = {}
+    under = []
+    if statistics.kind != MOVING:
+        changes["logits"] = classifier(network, statistics)
+        under.append(str(statistics))
+    if corruption:
+        name, severity = corruption
+        changes["change"] = lambda images: corrupt(images, name, severity)
+        under.append(f"{name.replace('_', ' ')} of severity {severity}")
+    return {**changes, "under": " and ".join(under)}
 
 
 def _keep(found: "Evaluation", network: "TrainedNetwork", options: argparse.Namespace) -> int:

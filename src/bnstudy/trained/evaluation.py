@@ -1,5 +1,6 @@
 """What a trained network gets right and wrong: accuracy, cost, confusion, calibration, mistakes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ class Evaluation:
         precision: of the activations.
         classes: their names.
         split: "test" or "training".
+        under: what else was different, such as "batch statistics of 128 images"; empty if nothing.
         labels: int64 [N].
         probabilities: float32 [N, 10].
         predicted: int64 [N], the classes with the largest logits.
@@ -64,6 +66,7 @@ class Evaluation:
     predicted: np.ndarray
     costs: np.ndarray
     cost: float
+    under: str = ""
 
     @property
     def accuracy(self) -> float:
@@ -102,12 +105,21 @@ class Evaluation:
         return order[self.predicted[order] != self.labels[order]][:most]
 
 
-def evaluate(network: TrainedNetwork, split: str = "test") -> tuple[Evaluation, np.ndarray]:
+def evaluate(
+    network: TrainedNetwork,
+    split: str = "test",
+    logits: Callable[[np.ndarray], np.ndarray] | None = None,
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
+    under: str = "",
+) -> tuple[Evaluation, np.ndarray]:
     """Classify the test images, or the plain training images, of the network's run.
 
     Args:
         network: from `load_model`.
         split: "test" or "training"; the latter without augmented copies.
+        logits: of raw images, if not `network.logits`.
+        change: of the images, such as a corruption.
+        under: says what `logits` and `change` are.
 
     Returns:
         The evaluation, and the images, uint8.
@@ -118,12 +130,12 @@ def evaluate(network: TrainedNetwork, split: str = "test") -> tuple[Evaluation, 
     """
     dataset = load_dataset(network.run.config.data)
     all_images, all_labels = {"training": dataset[:2], "test": dataset[2:]}[split]
-    logits, costs, total = [], [], 0.0
-    for images, labels in test_batches(all_images, all_labels, EVALUATION_BATCH):
-        logits.append(network.logits(images))
-        costs.append(softmax_cross_entropy.cost_per_image(logits[-1], labels).numpy())
+    all_images = change(all_images) if change else all_images
+    outputs = (logits or network.logits)(all_images)
+    costs, total = [], 0.0
+    for some, labels in test_batches(outputs, all_labels, EVALUATION_BATCH):  # summed as in a run
+        costs.append(softmax_cross_entropy.cost_per_image(some, labels).numpy())
         total += float(tf.reduce_sum(tf.cast(costs[-1], tf.float64)))
-    outputs = np.concatenate(logits)
     evaluation = Evaluation(
         run=network.run,
         precision=network.precision,
@@ -134,5 +146,6 @@ def evaluate(network: TrainedNetwork, split: str = "test") -> tuple[Evaluation, 
         predicted=outputs.argmax(axis=1),
         costs=np.concatenate(costs),
         cost=total / len(all_labels),
+        under=under,
     )
     return evaluation, all_images

@@ -28,9 +28,12 @@ def lines(found: Evaluation) -> list[str]:
 def comparison(found: Evaluation) -> str:
     """Say whether accuracy and cost are those of result.json."""
     if found.split == "training":
-        return "on the plain training images, in inference mode"
+        mode = f"with {found.under}" if found.under else "in inference mode"
+        return f"on the plain training images, {mode}"
     result, precision = found.run.result or {}, found.run.config.training.precision
     own = result["test_accuracy"], result["test_cost"]
+    if found.under:
+        return f"with {found.under}; result.json has {own[0]:.4f} and {own[1]:.4f}"
     if own == (found.accuracy, found.cost):
         return "those of result.json, to the last digit"
     made_in = "" if precision == found.precision else f", computed in {precision}"
@@ -50,6 +53,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "standardize": run.config.data.standardize,
         "precision": found.precision,
         "split": found.split,
+        "under": found.under,
         "images": len(found.labels),
         "accuracy": found.accuracy,
         "cost": found.cost,
