@@ -12,7 +12,7 @@ def ours():
     """Two rounds of case c."""
     case_c = Contender("case c", "float32", config(training__batch_size=50), peak_mb=1234.5)
     parts = {"forward": 0.1, "gradients": 0.3, "update": 0.01, "convolutions": 0.36, "step": 0.4}
-    parts |= {"mean_step": 0.4, "epoch": 0.5}
+    parts |= {"mean_step": 0.4, "epoch": 0.5, "inference": 0.07}
     times = {"training": [0.4, 0.4, 0.6, 0.8]} | {
         part: [value] * 3 for part, value in parts.items()
     }
@@ -36,6 +36,7 @@ def test_results_come_from_times_as_documented(ours):
     assert row["gflops"] == pytest.approx(2e6 * 50 / 0.5 / 1e9)
     assert row["convolutions_gflops"] == pytest.approx(2e6 * 50 / 0.36 / 1e9)
     assert row["backward_ms"] == pytest.approx(200)
+    assert row["inference_ms"] == pytest.approx(70)
     assert row["share_of_convolutions"] == pytest.approx([0.9] * 3)
     assert row["epoch_against_steps"] == pytest.approx([0.8] * 3)
 

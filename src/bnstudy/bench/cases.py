@@ -48,6 +48,10 @@ class CaseBenchmark:
             return model.forward(images, training=True)[0]
 
         @tf.function(autograph=False)
+        def inference(images: tf.Tensor) -> tf.Tensor:
+            return model.forward(images, training=False)[0]
+
+        @tf.function(autograph=False)
         def gradients_only(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
             return gradients(model, images, labels)[2]
 
@@ -63,6 +67,7 @@ class CaseBenchmark:
         self.parts: dict[str, Callable[[], object]] = {
             "step": lambda: float(training.train_step(images, labels, rate, 0, make_sums()).cost),
             "forward": lambda: forward(images).numpy(),
+            "inference": lambda: inference(images).numpy(),
             "gradients": lambda: [dw.numpy() for dw in gradients_only(images, labels)],
             "update": lambda: (update(zeros, rate), last.numpy()),  # reading waits for a GPU
             "convolutions": lambda: [float(y) for y in convolutions()],

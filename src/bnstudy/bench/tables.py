@@ -77,6 +77,7 @@ def row_of(contender: Contender, flops: int) -> dict[str, Any]:
             "step_ms": 1e3 * median("step"),
             "step_spread": contender.spread("step"),
             "forward_ms": 1e3 * median("forward"),
+            "inference_ms": 1e3 * median("inference"),
             "backward_ms": 1e3 * (median("gradients") - median("forward")),
             "update_ms": 1e3 * median("update"),
             "convolutions_ms": 1e3 * median("convolutions"),
