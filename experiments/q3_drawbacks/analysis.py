@@ -25,6 +25,7 @@ SIX = ("gaussian_noise", "shot_noise", "impulse_noise", "contrast", "fog", "pixe
 DECIDING, OVERVIEW, TRAINING, BATCH = 5000, 1000, 10_000, 1000  # images
 SIZES, SORTED = (1, 2, 8, 32, 128, 1000), 128  # images of a batch
 BENCH = "logs/published/bench"
+COMMAND = "bnstudy bench --preset lite --also bn.scale=false,bn.center=false --json"
 KEPT = "q3_drawbacks.json"
 EVALUATIONS = {KEPT: 100_000}  # images, the mean over the runs of the plan
 
@@ -252,16 +253,23 @@ def _posted(runs: Mapping[str, Any]) -> Claim:
 def _speed(bench: Mapping[str, Any]) -> list[Claim]:
     """Judge what batch norm costs in time, where a benchmark has the times by round."""
     names = {"iv": "iv a: batch norm takes longer", "iv b": "iv b: ... for its two parameters"}
-    claims = [
-        Claim(names[v.number], v.statistic, v.value, v.interval, f"above {v.threshold:g}",
-              v.verdict, False, v.why, (f"{BENCH}/{file}.json",))
-        for file, results in bench.items()
-        for v in judge_speed(Benchmark(Path(file), results))
-        if "b / a" not in v.statistic
-    ]  # fmt: skip
-    found = {claim.name for claim in claims}
-    why = f"{BENCH} has no times by round: bnstudy bench --preset lite --json"
-    for name in names.values():
-        if name not in found:
-            claims.append(Claim(name, "time of a training step", None, None, "", OPEN, reason=why))
-    return claims
+    claims: dict[str, list[Claim]] = {number: [] for number in names}
+    for file, results in bench.items():
+        for v in judge_speed(Benchmark(Path(file), results)):
+            if "b / a" not in v.statistic:
+                name = f"{names[v.number]} ({file}, {v.statistic.rpartition(', ')[2]})"
+                found = (
+                    name,
+                    v.statistic,
+                    v.value,
+                    v.interval,
+                    f"above {v.threshold:g}",
+                    v.verdict,
+                )
+                claims[v.number].append(Claim(*found, False, v.why, (f"{BENCH}/{file}.json",)))
+    for number, name in names.items():
+        if not claims[number]:
+            why = f"{BENCH} has no times by round; they come from {COMMAND}"
+            missing = Claim(name, "time of a training step", None, None, "", OPEN, reason=why)
+            claims[number].append(missing)
+    return [claim for found in claims.values() for claim in found]

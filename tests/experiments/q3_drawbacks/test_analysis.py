@@ -111,12 +111,15 @@ def test_time_is_judged_by_every_round(analysis, measured, rows, name, times, ve
     claims = claims_of(analysis, measured(bench=bench))
     assert (claims["iv a"].verdict, claims["iv b"].verdict) == verdicts
     assert claims["iv a"].runs == ("logs/published/bench/here.json",)
+    assert claims["iv a"].name == "iv a: batch norm takes longer (here, float32)"
+    both = {"here": bench["here"], "there": bench["here"]}
+    assert len(analysis.judge(measured(bench=both))) == len(PREFIXES) + 2
 
 
 def test_benchmarks_without_rounds_leave_time_open_and_say_what_to_do(analysis, measured):
     claims = claims_of(analysis, measured())
     assert claims["iv a"].verdict == claims["iv b"].verdict == "open"
-    assert "bnstudy bench --preset lite --json" in claims["iv a"].reason
+    assert "come from bnstudy bench --preset lite --also bn.scale" in claims["iv a"].reason
     assert set(analysis.benchmarks()) >= {"lite", "full_width"}
 
 
