@@ -10,6 +10,7 @@ from bnstudy.analysis.choice import Statistics
 from bnstudy.analysis.corruptions import CORRUPTIONS, SEVERITIES
 from bnstudy.analysis.shift import accuracy, scores
 from bnstudy.config.schema import Config
+from bnstudy.errors import UserError
 from bnstudy.questions.claims import OPEN, Claim, verdict
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
@@ -18,6 +19,7 @@ from bnstudy.report.runs import Benchmark
 from bnstudy.report.speed import judge_speed
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import load_log
+from bnstudy.run_folder.weights import FILE
 
 draw = load_file(Path(__file__).with_name("figure.py")).draw
 
@@ -45,14 +47,22 @@ def arm_of(config: Config) -> str:
 def measure(runs: list[Path]) -> dict[str, Any]:
     """Evaluate every run, or read what was kept; read the benchmarks."""
     found: dict[str, dict[str, Any]] = {}
+    without: list[str] = []
     for run in runs:
         log = load_log(run)
         arm = arm_of(log.config)
         made_by = {"images": [DECIDING, OVERVIEW, TRAINING, BATCH], "sizes": [*SIZES, SORTED]}
-        evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
+        try:
+            evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
+        except UserError:
+            if (run / FILE).is_file() or (run / "checkpoints").is_dir():
+                raise
+            without.append(run.name)  # published without either: as if it were not there
+            continue
         moving = {"run": run.name, "moving": (log.result or {})["test_accuracy"]}
         found.setdefault(arm, {})[str(log.config.seed)] = moving | evaluated
-    return {"runs": found, "bench": benchmarks(), "described": described(found)}
+    beside = {"runs without weights or evaluation": without} if without else {}
+    return {"runs": found, "bench": benchmarks(), "described": described(found) | beside}
 
 
 def described(runs: Mapping[str, Any]) -> dict[str, Any]:

@@ -197,4 +197,25 @@ MUTATIONS = [
         'images == 0 and config.bn.axes == "activation"',
         STATISTICS + "test_a_batch_of_one_image_has_the_statistics_of_its_pixels",
     ),
+    (
+        "show some classifiers the images as they are",
+        "analysis/shift.py",
+        "accuracy(classify(corrupted), labels)",
+        "accuracy(classify(images), labels)",
+        "tests/analysis/test_shift.py::test_every_classifier_sees_every_corruption_and_all_see_the_same_images",
+    ),
+    (
+        "draw every severity as the worst",
+        "analysis/pictures.py",
+        "corrupt(images, name, severity, seed)",
+        "corrupt(images, name, 5, seed)",
+        "tests/analysis/test_pictures.py::test_every_corruption_has_a_row_and_every_severity_a_column",
+    ),
+    (
+        "accept source statistics for a network with batch norm",
+        "analysis/choice.py",
+        "if normalized and self.kind == SOURCE:",
+        "if normalized and self.kind is None:",
+        "tests/analysis/test_choice.py::test_every_network_has_its_kinds",
+    ),
 ]

@@ -223,7 +223,7 @@ def test_training_batches_are_those_of_the_epoch_that_would_come_next(networks):
     assert [len(x) for x in few] == [32, 32]
 
 
-def test_whole_epochs_are_measured_unless_batches_are_given(networks):
+def test_the_next_epoch_is_measured_unless_batches_are_given(networks):
     network = networks("c")
     own = statistics.training_moments(network)
     given = statistics.training_moments(network, statistics.training_batches(network))

@@ -133,4 +133,25 @@ MUTATIONS = [
         '"train_channels").test',
         f"{EXPORT}::test_weights_from_a_checkpoint_are_those_that_the_run_would_have_left[False]",
     ),
+    (
+        "evaluate under the run's own statistics whatever is asked for",
+        "trained/evaluation.py",
+        "(logits or network.logits)(all_images)",
+        "network.logits(all_images)",
+        "tests/cli/test_evaluate.py::test_each_choice_changes_the_answers",
+    ),
+    (
+        "keep what corrupted training images gave as if it were the run's own",
+        "cli/evaluate.py",
+        'options.images == "training" and not found.under',
+        'options.images == "training"',
+        "tests/cli/test_evaluate.py::test_other_statistics_and_corrupted_images_are_named_and_leave_nothing",
+    ),
+    (
+        "draw pictures under other statistics over those of the run",
+        "cli/evaluate.py",
+        "None if found.under else options.run_folder",
+        "options.run_folder",
+        "tests/cli/test_evaluate.py::test_other_statistics_and_corrupted_images_are_named_and_leave_nothing",
+    ),
 ]

@@ -13,7 +13,7 @@ class Statistics(NamedTuple):
 
     Attributes:
         kind: "moving": the moving averages, as always; of a network without batch norm, nothing.
-            "precise": mean and variance over the training images, once the weights are final.
+            "precise": mean and variance over training images, once the weights are final.
             "batch": those of the test batch. "source": for a network without batch norm, whose
             convolutions' outputs are given the mean and variance that they had in training.
         batch_size: images of a test batch; "moving" and "precise" do not depend on it.

@@ -42,6 +42,7 @@ from bnstudy.trained.network import TrainedNetwork, checked_images, in_batches
 
 CHANNEL = AXES["channel"]
 SOURCE_EPSILON = 1e-5
+PRECISE_IMAGES = 10_000  # more change nothing that can be seen (Wu and Johnson 2021, section 3)
 
 Classifier = Callable[[Any], np.ndarray]  # raw images [N, 32, 32, 3] -> logits [N, 10]
 
@@ -64,7 +65,7 @@ def classifier(
         network: from `bnstudy.load_model`.
         statistics: which.
         moments: of the training images, for precise and source, if they are known already; else
-            they are measured now, on a whole epoch (`training_moments`).
+            they are measured now (`training_moments`).
 
     Returns:
         A function of images [N, 32, 32, 3], 0 to 255, that returns logits [N, 10]. Under batch and
@@ -156,7 +157,7 @@ def training_moments(
 
     Args:
         network: from `bnstudy.load_model`; its moving averages stay as they are.
-        batches: of standardized training images; a whole epoch unless given (`training_batches`).
+        batches: of standardized training images; `training_batches` unless given.
         every_convolution: of a network without batch norm, the last convolution too.
 
     Returns:
@@ -189,12 +190,12 @@ def training_moments(
     return {name: _pooled([(n, *found[name]) for n, found in parts]) for name in parts[0][1]}
 
 
-def training_batches(network: TrainedNetwork, images: int | None = None) -> Iterator[tf.Tensor]:
+def training_batches(network: TrainedNetwork, images: int = PRECISE_IMAGES) -> Iterator[tf.Tensor]:
     """Yield training batches, as the run's next epoch would show them, copies included.
 
     Args:
         network: from `bnstudy.load_model`.
-        images: how many at least, as far as the epoch has them; all unless given.
+        images: how many at least, as far as the epoch has them.
 
     Raises:
         UserError: the data set cannot be found or read.
@@ -205,7 +206,7 @@ def training_batches(network: TrainedNetwork, images: int | None = None) -> Iter
     standardize = standardizers(dataset, config.data.standardize).train
     epoch = TrainingBatches(config, dataset, standardize)
     batches = epoch.epoch((network.run.result or {})["epochs"])
-    yield from islice((x for x, _ in batches), None if images is None else -(-images // size))
+    yield from islice((x for x, _ in batches), -(-images // size))
 
 
 def _is_batch_norm(layer: Layer) -> bool:

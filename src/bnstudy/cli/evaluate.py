@@ -20,8 +20,8 @@ With --images training, the plain training images: draws nothing, and keeps accu
 run folder's training_images.json, from which `bnstudy report` judges the gap to the test images.
 
 --statistics says what batch norm normalizes with: its moving averages; precise: mean and variance
-over a whole epoch of training images; batch: those of each batch of test images; source, for a
-network without batch norm: each batch brings the outputs of the convolutions back to their mean and
+over 10,000 training images; batch: those of each batch of test images; source, for a network
+without batch norm: each batch brings the outputs of the convolutions back to their mean and
 variance of training. --corrupt changes the images as CIFAR-10-C does. With either, pictures are
 drawn only where --out says, and nothing is kept."""
 

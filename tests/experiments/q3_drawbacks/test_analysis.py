@@ -185,6 +185,17 @@ def test_runs_are_evaluated_as_the_page_says_and_only_once(small, folders, monke
     assert small.measure(folders) == first
 
 
+def test_a_published_run_without_weights_is_as_if_it_were_not_there(small, tmp_path):
+    config = shrunk(of_the_plan("bn_seed-0"))
+    bare = write_finished_run(tmp_path / "bare", config)
+    found = small.measure([bare])
+    assert found["runs"] == {}
+    assert found["described"]["runs without weights or evaluation"] == ["bare"]
+    (bare / "weights.npz").write_bytes(b"damaged")
+    with pytest.raises(bnstudy.UserError, match="is damaged"):
+        small.measure([bare])
+
+
 def test_the_images_and_statistics_are_those_of_the_page(small, tmp_path):
     from bnstudy.analysis.choice import Statistics
     from bnstudy.analysis.corruptions import corrupt
