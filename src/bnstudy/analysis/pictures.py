@@ -1,6 +1,7 @@
 """Pictures of what is done to images."""
 
 import numpy as np
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from bnstudy.analysis.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from bnstudy.plots.style import StyledFigure, style
@@ -19,8 +20,8 @@ def corruptions_figure(image: np.ndarray, seed: int = 0) -> StyledFigure:
     """
     images = np.asarray(image)[None]
     with style():
-        figure = StyledFigure(figsize=(7.2, 13.4), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        close = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        figure = StyledFigure(figsize=(7.2, 13.4), layout=close)
         rows = figure.subplots(len(CORRUPTIONS), 1 + len(SEVERITIES))
         for name, panels in zip(CORRUPTIONS, rows, strict=True):
             panels[0].imshow(images[0], interpolation="nearest")
