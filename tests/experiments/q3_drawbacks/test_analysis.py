@@ -86,6 +86,12 @@ def test_the_control_pairs_seeds(analysis, measured):
     assert claims_of(analysis, half)["i c"].reason == "2 of 3 seeds"
 
 
+def test_every_claim_stands_on_the_page(analysis, measured):
+    page = (ROOT / "experiments/q3_drawbacks/README.md").read_text(encoding="utf-8")
+    for claim in analysis.judge(measured()):
+        assert claim.name in page
+
+
 def test_exactly_one_claim_is_primary_and_claims_name_their_runs(analysis, measured):
     claims = claims_of(analysis, measured())
     assert [claim.name for claim in claims.values() if claim.primary] == [claims["i c"].name]
