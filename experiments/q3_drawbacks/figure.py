@@ -122,13 +122,13 @@ def _sizes(axes: Axes, runs: Mapping[str, Any]) -> None:
         values = 100 * np.array([[run["sizes"][str(size)] for size in sizes] for run in found])
         axes.plot(sizes, values.mean(0), color=COLORS[0], marker=MARKERS[0], label="test batch")
         axes.fill_between(sizes, values.min(0), values.max(0), color=COLORS[0], alpha=0.15, lw=0)
-        ordered = 100 * np.array([run["sorted"] for run in found])
+        ordered = 100 * np.array([run["orders"]["of classes"] for run in found])
         axes.plot([128] * len(ordered), ordered, color=COLORS[0], marker="x", ls="",
                   label="classes in order")  # fmt: skip
         for kind, dashes in (("precise", "-"), ("moving", ":")):
             level = 100 * np.mean([run["deciding"][kind]["clean"] for run in found])
             axes.axhline(level, color="black", linewidth=0.9, linestyle=dashes, label=kind)
-    without = [run["sorted"] for run in runs.get("none", {}).values()]
+    without = [run["orders"]["of classes"] for run in runs.get("none", {}).values()]
     axes.plot([128] * len(without), 100 * np.array(without), color=COLORS[1], marker="+", ls="",
               label="... without, brought back")  # fmt: skip
     axes.set(xscale="log", xlabel="images of a test batch", ylabel="accuracy, clean images (%)")

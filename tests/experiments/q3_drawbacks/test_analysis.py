@@ -229,8 +229,10 @@ def test_the_images_and_statistics_are_those_of_the_page(small, tmp_path):
     assert found["overview"]["batch"]["contrast 2"] == accuracy("batch", 20, few, labels[:20])
     assert found["sizes"]["1"] == accuracy("batch", 1, images[:40], labels[:40])
     by_class = sorted(range(40), key=lambda i: labels[i])
-    assert found["sorted"] == accuracy("batch", 8, images[by_class], labels[by_class])
-    different = {*found["sizes"].values(), found["sorted"], found["precise"]}
+    orders = found["orders"]
+    assert orders["random"] == accuracy("batch", 8, images[:40], labels[:40])
+    assert orders["of classes"] == accuracy("batch", 8, images[by_class], labels[by_class])
+    different = {*found["sizes"].values(), orders["of classes"], found["precise"]}
     assert len(different) >= 4, "all answers are alike: nothing is tested"
 
 
