@@ -23,7 +23,6 @@ judge, draw = claims.judge, load_file(Path(__file__).with_name("figure.py")).dra
 DECIDING, OVERVIEW, TRAINING, BATCH = 5000, 1000, 10_000, 1000  # images
 SIZES, SORTED = (1, 2, 8, 32, 128, 1000), 128  # images of a batch
 KEPT = "q3_drawbacks.json"
-EVALUATIONS = {KEPT: 94_000}  # images, the mean over the runs of the plan
 
 
 def arm_of(config: Config) -> str:
@@ -33,6 +32,20 @@ def arm_of(config: Config) -> str:
     if config.model.batch_norm == "none":
         return "none"
     return "bn" if config.data.train_limit is None else f"batch {config.training.batch_size}"
+
+
+def evaluations(config: Config) -> dict[str, int]:
+    """Return what is kept beside a run, and how many images are classified for it."""
+    arm, normalized = arm_of(config), config.model.batch_norm != "none"
+    kinds, shifts = 2 + normalized, 1 + len(claims.SIX) + 1  # clean images, the six, brightness
+    images = TRAINING + 10_000 * normalized  # all test images, under precise statistics
+    if arm.startswith("case"):
+        images += kinds * shifts * OVERVIEW
+    if arm in ("none", "bn"):
+        everything = 1 + len(CORRUPTIONS) * len(SEVERITIES)
+        images += (kinds * shifts + 2 + normalized * len(SIZES)) * DECIDING
+        images += 2 * everything * OVERVIEW
+    return {KEPT: images}
 
 
 def measure(runs: list[Path]) -> dict[str, Any]:
@@ -46,7 +59,7 @@ def measure(runs: list[Path]) -> dict[str, Any]:
         try:
             evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
         except UserError:
-            if (run / FILE).is_file() or (run / "checkpoints").is_dir():
+            if any((run / name).exists() for name in (KEPT, FILE, "checkpoints")):
                 raise
             without.append(run.name)  # published without either: as if it were not there
             continue

@@ -142,6 +142,21 @@ def test_the_plan_has_every_arm_by_seed_and_the_published_cases(analysis):
     assert all(run.config in published for run in runs[len(expected) :])
 
 
+def test_as_many_images_are_evaluated_as_the_page_says(analysis):
+    images = {
+        run.folder.name: analysis.evaluations(run.config)["q3_drawbacks.json"]
+        for run in load_plan(PLAN)
+        if run.config.seed == 0
+    }
+    clean_and_seven, everything = 8, 61
+    both = 10_000 + 2 * everything * 1000 + 2 * 5000  # training images, overview, orders
+    assert images["none_seed-0"] == 2 * clean_and_seven * 5000 + both
+    assert images["bn_seed-0"] == 3 * clean_and_seven * 5000 + both + 6 * 5000 + 10_000
+    assert images["batch-4_seed-0"] == 20_000
+    assert images["case-b_lite_seed-0"] == 3 * clean_and_seven * 1000 + 20_000
+    assert sum(images.values()) == pytest.approx(700_000, rel=0.01)
+
+
 @pytest.fixture
 def small(analysis, monkeypatch):
     """The analysis with few images."""
