@@ -125,6 +125,7 @@ def test_time_is_judged_by_every_round(analysis, measured, rows, name, times, ve
 def test_benchmarks_without_rounds_leave_time_open_and_say_what_to_do(analysis, measured):
     claims = claims_of(analysis, measured())
     assert claims["iv a"].verdict == claims["iv b"].verdict == "open"
+    assert (claims["iv a"].threshold, claims["iv b"].threshold) == ("above 1", "above 0.5")
     assert "come from bnstudy bench --preset lite --also bn.scale" in claims["iv a"].reason
     assert set(analysis.benchmarks()) >= {"lite", "full_width"}
 
