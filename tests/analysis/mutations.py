@@ -7,7 +7,58 @@ STEPS = "tests/analysis/test_first_steps.py::"
 PROBE = "tests/analysis/test_probe.py::"
 STATISTICS = "tests/analysis/test_statistics.py::"
 
+ALONG = "tests/analysis/test_along_training.py::"
+
 MUTATIONS = [
+    (
+        "the rate of the first epoch at every epoch",
+        "analysis/along_training.py",
+        "multiple * learning_rate(config.optimizer, epoch)",
+        "multiple * config.optimizer.learning_rate",
+        ALONG + "test_predictiveness_takes_the_steps_of_the_next_epoch_for_each_batch_by_itself",
+    ),
+    (
+        "the mean of all batches in the place of each",
+        "analysis/along_training.py",
+        "landscape.batches = [batch]",
+        "landscape.batches = chosen",
+        ALONG + "test_predictiveness_takes_the_steps_of_the_next_epoch_for_each_batch_by_itself",
+    ),
+    (
+        "the training accuracy in inference mode",
+        "analysis/along_training.py",
+        "model.forward(images, training=True)",
+        "model.forward(images, training=False)",
+        ALONG + "test_the_training_accuracy_after_each_epoch_is_that_of_the_network_in_numpy",
+    ),
+    (
+        "the batches of the first epoch",
+        "analysis/along_training.py",
+        ".epoch(config.training.epochs)",
+        ".epoch(0)",
+        ALONG + "test_the_training_accuracy_after_each_epoch_is_that_of_the_network_in_numpy",
+    ),
+    (
+        "freeze the moving averages as they are",
+        "analysis/along_training.py",
+        "    if frozen:\n",
+        "    if frozen and not chosen:\n",
+        ALONG + "test_the_cost_of_a_landscape_is_that_of_the_network_in_numpy",
+    ),
+    (
+        "let debias correct precise statistics",
+        "analysis/along_training.py",
+        "np.array(10**9)",
+        "np.array(1)",
+        ALONG + "test_the_cost_of_a_landscape_is_that_of_the_network_in_numpy",
+    ),
+    (
+        "sharpness with the statistics of the batch, frozen or not",
+        "analysis/along_training.py",
+        "landscape_of(run_folder, epoch, batches, frozen)",
+        "landscape_of(run_folder, epoch, batches)",
+        ALONG + "test_sharpness_is_the_curvature_along_its_steepest_direction",
+    ),
     (
         "take the variance for the deviation of the noise",
         "analysis/corruptions.py",

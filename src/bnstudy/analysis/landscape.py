@@ -4,7 +4,8 @@ All derivatives are those by hand. Training-mode batch norm takes the statistics
 that they move with the weights; frozen, they are constants (the moving statistics).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,10 @@ class Landscape:
         model: the network; its weights are moved and put back, and so are its statistics.
         batches: of equal size; their costs are averaged.
         frozen: take batch norm's moving statistics, as constants.
+
+    Attributes:
+        model: as given.
+        batches: as given; may be replaced by others.
 
     """
 
@@ -53,14 +58,9 @@ class Landscape:
 
     def __call__(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the cost and its gradient [n] at other weights [n]."""
-        variables = [*self.model.parameters.values(), *self.model.statistics.values()]
-        kept = [variable.numpy() for variable in variables]
-        try:
+        with put_back(self.model):
             self._assign(weights)
             found = [self._cost_and_gradient(*batch) for batch in self.batches]
-        finally:
-            for variable, value in zip(variables, kept, strict=True):
-                variable.assign(value)
         cost = np.mean([float(cost) for cost, _ in found])
         return float(cost), np.mean([g.numpy().astype(np.float64) for _, g in found], axis=0)
 
@@ -68,6 +68,18 @@ class Landscape:
         parts = np.split(weights, np.cumsum(self._sizes)[:-1])
         for variable, part in zip(self.model.parameters.values(), parts, strict=True):
             variable.assign(part.reshape(variable.shape).astype(variable.dtype.as_numpy_dtype))
+
+
+@contextmanager
+def put_back(model: Model) -> Iterator[None]:
+    """Give a network's weights and statistics, at the end, the values that they have now."""
+    variables = [*model.parameters.values(), *model.statistics.values()]
+    before = [variable.numpy() for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
 
 
 def hessian_product(
