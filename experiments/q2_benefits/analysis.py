@@ -1,0 +1,185 @@
+"""Question 2: read the runs of plan.yaml, and measure the cost along those that seed 0 chooses.
+
+The verdicts are in judge.py, the figure is in figure.py.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bnstudy.config.schema import Config
+from bnstudy.questions.claims import Claim
+from bnstudy.questions.find import load_file
+from bnstudy.questions.kept import kept
+from bnstudy.report.runs import Benchmark
+from bnstudy.run_folder.files import read_json
+from bnstudy.run_folder.log import RunLog, load_log
+
+HERE = Path(__file__).parent
+judging, drawing = load_file(HERE / "judge.py"), load_file(HERE / "figure.py")
+NONE, BN, ARMS, SEEDS = judging.NONE, judging.BN, judging.ARMS, judging.SEEDS
+GRID = {  # the rates of seed 0
+    NONE: ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1"),
+    BN: ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"),
+}
+SMALL = 1.8  # nats
+STEPS = {NONE: "case c, model.batch_norm=none", BN: "case c"}  # contenders of bench.json
+
+Arms = dict[str, dict[str, dict[str, Any]]]  # arm -> rate or optimizer -> seed -> what was read
+
+
+def measure(runs: list[Path]) -> dict[str, Any]:
+    """Read the logs; measure the curvature, or read what was kept."""
+    doubling: Arms = {arm: {} for arm in ARMS}
+    fixed: Arms = {arm: {} for arm in ARMS}
+    for log in map(load_log, runs):
+        optimizer = log.config.optimizer
+        group, key = fixed, f"{optimizer.learning_rate:g}"
+        if optimizer.double_every:
+            group, key = doubling, optimizer.name
+        group[arm_of(log.config)].setdefault(key, {})[str(log.config.seed)] = read(log)
+    measured = {"doubling": doubling, "fixed": fixed, "chosen": choose(fixed)}
+    if "missing" in measured["chosen"]:
+        return measured
+    return measured | along_training(measured["chosen"], fixed, {run.name: run for run in runs})
+
+
+def judge(measured: dict[str, Any]) -> list[Claim]:
+    """Judge by the thresholds of README.md."""
+    return list(judging.judge(measured))
+
+
+def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
+    """Draw the figure."""
+    return drawing.draw(measured, claims)
+
+
+def arm_of(config: Config) -> str:
+    """Return the name of a run's arm."""
+    return NONE if config.model.batch_norm == "none" else BN
+
+
+def read(log: RunLog) -> dict[str, Any]:
+    """Return what of a log is needed; a cost that is not finite becomes None."""
+    data, batch = log.config.data, log.config.training.batch_size
+    return {
+        "run": log.folder.name,
+        "rates": log.metrics["learning_rate"].tolist(),
+        "costs": [_finite(cost) for cost in log.metrics["train_cost"].tolist()],
+        "accuracies": log.metrics["test_accuracy"].tolist(),
+        "steps": math.ceil((data.train_limit or 50_000) / batch),  # of an epoch
+    }
+
+
+def choose(fixed: Arms) -> dict[str, str]:
+    """Return each arm's best rate and the small one, by seed 0; or why there is none: "missing"."""
+    last: dict[str, dict[str, float]] = {}
+    for arm, rates in GRID.items():
+        runs = {rate: seeds["0"] for rate, seeds in fixed[arm].items() if "0" in seeds}
+        if lacking := [rate for rate in rates if rate not in runs]:
+            return {"missing": f"seed 0 lacks {arm} at {', '.join(lacking)}"}
+        last[arm] = {rate: judging.last(run) for rate, run in runs.items()}
+    best = {arm: min(costs, key=lambda rate: costs[rate]) for arm, costs in last.items()}
+    for arm, rate in best.items():
+        if rate == max(last[arm], key=float):
+            return {"missing": f"{arm} is best at its largest rate, {rate}; plan the next one"}
+    low = [{rate for rate, cost in last[arm].items() if cost < SMALL} for arm in ARMS]
+    if not (both := low[0] & low[1]):
+        return {"missing": f"at no rate are both costs below {SMALL}"}
+    return {**best, "small": min(both, key=float)}
+
+
+def along_training(
+    chosen: Mapping[str, str], fixed: Arms, folders: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Measure what needs the weights, or read what was kept; and the time of a step."""
+    best = {arm: fixed[arm][chosen[arm]] for arm in ARMS}
+    slow = {arm: fixed[arm][chosen[NONE]] for arm in ARMS}  # both at none's best rate
+    return {
+        "sharpness": {
+            seed: sharpness({arm: folders[best[arm][seed]["run"]] for arm in ARMS})
+            for seed in SEEDS
+            if all(seed in best[arm] for arm in ARMS)
+        },
+        "predictiveness": {
+            arm: {seed: predictiveness(folders[run["run"]]) for seed, run in seeds.items()}
+            for arm, seeds in slow.items()
+        },
+        "milliseconds": milliseconds(),
+    }
+
+
+def sharpness(runs: Mapping[str, Path]) -> dict[str, Any]:
+    """Measure the largest eigenvalues of both arms at equal training accuracy."""
+    accuracies = {arm: training_accuracies(run) for arm, run in runs.items()}
+    epochs = equal_epochs(accuracies)
+
+    def eigenvalue(arm: str, frozen: bool = False) -> float:
+        def make() -> dict[str, float]:
+            from bnstudy.analysis import along_training
+
+            value = along_training.sharpness(runs[arm], epochs[arm], frozen=frozen)
+            return {"eigenvalue": value}
+
+        name = "sharpness_frozen.json" if frozen else "sharpness.json"
+        return float(kept(runs[arm], name, make, {"epoch": epochs[arm]})["eigenvalue"])
+
+    return {
+        "epochs": epochs,
+        "accuracies": {arm: accuracies[arm][epochs[arm]] for arm in ARMS},
+        NONE: eigenvalue(NONE),
+        BN: eigenvalue(BN),
+        "frozen": eigenvalue(BN, frozen=True),
+    }
+
+
+def training_accuracies(run: Path) -> dict[int, float]:
+    """Return the training accuracy after each epoch."""
+
+    def make() -> dict[str, Any]:
+        from bnstudy.analysis.along_training import accuracies
+
+        return {str(epoch): accuracy for epoch, accuracy in accuracies(run).items()}
+
+    return {int(epoch): a for epoch, a in kept(run, "accuracies.json", make).items()}
+
+
+def equal_epochs(accuracies: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
+    """Return the epochs of equal accuracy: the last of the lower arm, the other's nearest."""
+    last = {arm: max(found) for arm, found in accuracies.items()}
+    lower, other = sorted(ARMS, key=lambda arm: accuracies[arm][last[arm]])
+    goal, found = accuracies[lower][last[lower]], accuracies[other]
+    nearest = min((epoch for epoch in found if epoch), key=lambda epoch: abs(found[epoch] - goal))
+    return {lower: last[lower], other: nearest}
+
+
+def predictiveness(run: Path) -> dict[str, Any]:
+    """Measure the cost and the gradient along the gradient, after every epoch."""
+
+    def make() -> dict[str, Any]:
+        from bnstudy.analysis.along_training import predictiveness
+
+        found = predictiveness(run)
+        return {
+            "epochs": [each.epoch for each in found],
+            "range": [_finite(each.spread) for each in found],
+            "change": [_finite(each.change) for each in found],
+        }
+
+    return kept(run, "predictiveness.json", make)
+
+
+def milliseconds() -> dict[str, float]:
+    """Return the time of each arm's training step by bench.json; without the file, nothing."""
+    path = HERE / "bench.json"
+    bench = Benchmark(path, read_json(path) or {"rows": []})
+    rounds = {arm: bench.milliseconds(name, "float32") for arm, name in STEPS.items()}
+    return {arm: float(np.median(times)) for arm, times in rounds.items() if times is not None}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,160 @@
+"""Question 2: what is read and measured, from runs of its plan and from runs shrunk."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from trained_helpers import random_arrays, write_finished_run
+
+from bnstudy.analysis import along_training
+from bnstudy.config.load import load_config
+from bnstudy.run_folder import weights
+from bnstudy.run_folder.log import load_log
+from bnstudy.sweep import load_plan
+
+PLAN = Path(__file__).parents[3] / "experiments/q2_benefits/plan.yaml"
+
+
+def grid(none, bn):
+    """Runs of seed 0 with these last costs, at the rates of the grid."""
+    rates = ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3")
+    return {
+        arm: {rate: {"0": {"costs": [2.0, cost]}} for rate, cost in zip(rates, costs, strict=False)}
+        for arm, costs in (("none", none), ("BN", bn))
+    }
+
+
+NONE, BN = (1.9, 1.7, 1.5, 1.4, 1.6, None), (1.9, 1.79, 1.5, 1.3, 1.1, 1.2, 1.4)
+
+
+@pytest.mark.parametrize(
+    ("none", "bn", "expected"),
+    [
+        (NONE, BN, {"none": "0.01", "BN": "0.03", "small": "0.001"}),
+        (NONE, (1.9, 1.81, *BN[2:]), {"none": "0.01", "BN": "0.03", "small": "0.003"}),
+        (NONE[:5], BN, {"missing": "seed 0 lacks none at 0.1"}),
+        (NONE, BN[:5], {"missing": "seed 0 lacks BN at 0.1, 0.3"}),
+        (
+            NONE,
+            (*BN[:6], 1.0),
+            {"missing": "BN is best at its largest rate, 0.3; plan the next one"},
+        ),
+        ((*NONE[:3], 1.85, 1.86, 1.9), (*BN[:2], 1.9, *BN[3:]), {"none": "0.003"}),
+        (
+            (1.95, 1.9, 1.85, 1.81, 1.9, None),
+            BN,
+            {"missing": "at no rate are both costs below 1.8"},
+        ),
+    ],
+)
+def test_seed_0_chooses_the_rates_by_training_cost_alone(analysis, none, bn, expected):
+    found = analysis.choose(grid(none, bn))
+    assert expected.items() <= found.items()
+    assert ("missing" in found) == ("missing" in expected)
+
+
+def test_the_next_rate_can_be_added_to_the_grid(analysis):
+    runs = grid(NONE, (*BN[:6], 1.0))
+    runs["BN"]["1"] = {"0": {"costs": [2.0, 1.05]}}
+    assert analysis.choose(runs)["BN"] == "0.3"
+
+
+@pytest.mark.parametrize(
+    ("none", "bn", "expected"),
+    [
+        ({0: 0.1, 1: 0.4, 2: 0.5}, {0: 0.5, 1: 0.48, 2: 0.6}, {"none": 2, "BN": 1}),
+        ({0: 0.1, 1: 0.4, 2: 0.7}, {0: 0.1, 1: 0.3, 2: 0.5}, {"none": 1, "BN": 2}),
+    ],
+)
+def test_equal_accuracy_is_the_end_of_the_lower_arm_and_the_nearest_epoch_of_the_other(
+    analysis, none, bn, expected
+):
+    assert analysis.equal_epochs({"none": none, "BN": bn}) == expected
+
+
+def test_the_plan_has_seed_0_first_and_the_grid_that_the_analysis_expects(analysis):
+    runs = load_plan(PLAN)
+    seeds = [run.config.seed for run in runs]
+    assert seeds == sorted(seeds)
+    doubling = [run.config for run in runs if run.config.optimizer.double_every]
+    kinds = {(analysis.arm_of(config), config.optimizer.name, config.seed) for config in doubling}
+    assert len(kinds) == len(doubling) == 2 * 2 * 3
+    assert all(config.data.train_limit == 10_000 and not config.data.augment for config in doubling)
+    fixed = [run.config for run in runs if not run.config.optimizer.double_every]
+    rates = {(analysis.arm_of(c), f"{c.optimizer.learning_rate:g}") for c in fixed if c.seed == 0}
+    assert rates == {(arm, rate) for arm, rates in analysis.GRID.items() for rate in rates}
+    assert all(config.checkpoint.keep_epochs for config in fixed)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """The finished runs of seed 0, shrunk; every second epoch is as good as the first."""
+    small = {"data.name": "digits", "data.train_limit": 40, "data.test_limit": 30}
+    small |= {"model.width": 0.03, "training.epochs": 2, "training.batch_size": 8}
+    folders = []
+    for run in load_plan(PLAN):
+        if run.config.seed == 0:
+            config = load_config(overrides={**run.config.flat(), **small})
+            folders.append(write_finished_run(tmp_path / run.folder.name, config))
+            _set_costs(folders[-1], config)
+            for epoch in (1, 2) if config.checkpoint.keep_epochs else ():
+                arrays = random_arrays(config, seed=epoch)
+                weights.save_epoch(folders[-1], config, epoch, arrays)
+    return folders
+
+
+def _set_costs(folder, config):
+    """Make 0.01 the best rate of none, and 0.03 that of BN; the doubling none diverges."""
+    best = 0.01 if config.model.batch_norm == "none" else 0.03
+    cost = 1.2 + 0.1 * abs(np.log10(config.optimizer.learning_rate / best))
+    last = "nan" if folder.name == "doubling-none_seed-0" else repr(float(cost))
+    text = (folder / "metrics.csv").read_text().splitlines()
+    cells = text[-1].split(",")
+    cells[3] = last
+    (folder / "metrics.csv").write_text("\n".join([*text[:-1], ",".join(cells)]) + "\n")
+
+
+def test_runs_are_measured_as_the_page_says_and_only_once(analysis, folders, monkeypatch):
+    found = analysis.measure(folders)
+    json.dumps(found, allow_nan=False)
+    assert found["chosen"] == {"none": "0.01", "BN": "0.03", "small": "0.0003"}
+    assert found["doubling"]["none"]["momentum"]["0"]["costs"][-1] is None
+    assert found["doubling"]["BN"]["adam"]["0"]["run"] == "doubling-adam-bn_seed-0"
+    run = found["fixed"]["none"]["0.03"]["0"]
+    assert run["accuracies"] == load_log(folders[4]).metrics["test_accuracy"].tolist()
+    assert run["steps"] == 5  # of 40 images in batches of 8
+    none, bn = (
+        next(f for f in folders if f.name == n) for n in ("none-0.01_seed-0", "bn-0.03_seed-0")
+    )
+    sharp, epochs = found["sharpness"]["0"], found["sharpness"]["0"]["epochs"]
+    assert sharp["none"] == pytest.approx(along_training.sharpness(none, epochs["none"]))
+    assert sharp["BN"] == pytest.approx(along_training.sharpness(bn, epochs["BN"]))
+    assert sharp["frozen"] == pytest.approx(along_training.sharpness(bn, epochs["BN"], frozen=True))
+    along = found["predictiveness"]
+    assert set(along["none"]) == set(along["BN"]) == {"0"}
+    at_none = next(folder for folder in folders if folder.name == "bn-0.01_seed-0")
+    expected = along_training.predictiveness(at_none)
+    assert along["BN"]["0"]["range"] == pytest.approx([each.spread for each in expected])
+    assert along["BN"]["0"]["change"] == pytest.approx([each.change for each in expected])
+    for name in ("accuracies", "sharpness", "predictiveness"):
+        monkeypatch.setattr(along_training, name, None)  # none is called again
+    assert analysis.measure(folders) == found
+
+
+def test_an_incomplete_grid_is_read_and_not_measured(analysis, folders):
+    found = analysis.measure([folder for folder in folders if folder.name != "bn-0.3_seed-0"])
+    assert found["chosen"] == {"missing": "seed 0 lacks BN at 0.3"}
+    assert "sharpness" not in found
+    assert {claim.verdict for claim in analysis.judge(found)} == {"open"}
+
+
+def test_the_time_of_a_step_is_the_median_of_the_rounds(analysis, tmp_path, monkeypatch):
+    rows = [
+        {"name": name, "precision": "float32", "training_ms_by_round": rounds}
+        for name, rounds in (("case c", [5, 9, 6]), ("case c, model.batch_norm=none", [4, 3, 8]))
+    ]
+    monkeypatch.setattr(analysis, "HERE", tmp_path)
+    assert analysis.milliseconds() == {}
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": rows}))
+    assert analysis.milliseconds() == {"none": 4, "BN": 6}
