@@ -20,7 +20,7 @@ from bnstudy.run_folder.log import load_log
 
 SEEDS, FITS = 3, 0.995
 NONE, BN, RENORM, GHOST, POSTED = ARMS = ("none", "BN", "renormalized", "ghost 8", "as posted")
-EVALUATIONS = {"q1_regularizer.json": 20_240}  # statistics, training accuracy, test accuracy
+KEPT = "q1_regularizer.json"
 
 Run = Mapping[str, Any]
 Arms = Mapping[str, Mapping[str, Run]]  # arm -> seed -> what was measured
@@ -46,11 +46,17 @@ def measure(runs: list[Path]) -> dict[str, Any]:
     arms: dict[str, dict[str, Any]] = {}
     for run in runs:
         log = load_log(run)
-        found = kept(run, "q1_regularizer.json", lambda run=run: evaluate(run))
+        found = kept(run, KEPT, lambda run=run: evaluate(run))
         found |= {"run": run.name, "costs": log.metrics["train_cost"].tolist()}
         found |= {"logged": log.metrics["test_accuracy"].tolist()}
         arms.setdefault(arm_of(log.config), {})[str(log.config.seed)] = found
     return {"arms": arms, "described": at_equal_cost_of_all(arms)}
+
+
+def evaluations(config: Config) -> dict[str, int]:
+    """Return what is kept beside a run, and how many images are classified for it."""
+    passes = 1 if config.model.batch_norm == "none" else 2  # one for the precise statistics
+    return {KEPT: passes * (config.data.train_limit or 50_000) + 10_000}
 
 
 def evaluate(run: Path) -> dict[str, float]:

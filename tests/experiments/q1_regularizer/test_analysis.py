@@ -138,6 +138,9 @@ def test_the_plan_has_every_arm_by_seed(analysis):
     for run in runs:
         assert run.config.data.train_limit % run.config.training.batch_size == 0
         assert not run.config.data.augment
+    images = {run.folder.name: analysis.evaluations(run.config) for run in runs}
+    assert images["bn_seed-0"] == {"q1_regularizer.json": 5120 + 5120 + 10_000}
+    assert images["none_seed-0"] == {"q1_regularizer.json": 5120 + 10_000}
 
 
 @pytest.fixture
