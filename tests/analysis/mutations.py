@@ -104,8 +104,8 @@ MUTATIONS = [
     (
         "leave the moving statistics where the last batch put them",
         "analysis/landscape.py",
-        "[*self.model.parameters.values(), *self.model.statistics.values()]",
-        "[*self.model.parameters.values()]",
+        "[*model.parameters.values(), *model.statistics.values()]",
+        "[*model.parameters.values()]",
         "tests/analysis/test_landscape.py::test_weights_and_statistics_are_put_back",
     ),
     (
