@@ -19,6 +19,7 @@ __all__ = [
     "RunLog",
     "UserError",
     "check_layer",
+    "diagnose",
     "load_config",
     "load_log",
     "load_model",
@@ -29,6 +30,7 @@ __all__ = [
 if TYPE_CHECKING:
     from bnstudy.config.load import load_config
     from bnstudy.config.schema import Config
+    from bnstudy.doctor.diagnosis import diagnose
     from bnstudy.errors import UserError
     from bnstudy.gradient_check.own_layer.check import check_layer
     from bnstudy.interrupts import Interrupted
@@ -45,6 +47,7 @@ _HOMES = {
     "RunLog": "run_folder.log",
     "UserError": "errors",
     "check_layer": "gradient_check.own_layer.check",
+    "diagnose": "doctor.diagnosis",
     "load_config": "config.load",
     "load_log": "run_folder.log",
     "load_model": "trained",

@@ -1,0 +1,58 @@
+"""The thresholds of the doctor, each with its reason.
+
+The healthy models behind "measured": 24 of `cnn` and `mlp` and 2 of `resnet` in
+tests/doctor_helpers.py, of two seeds, trained on digits in batches of 8, 32 and 128, each judged on
+360 images that it had not seen. docs/doctor.md has the table.
+"""
+
+# Below this many images the mean of a channel with one value per image has a standard error of more
+# than 0.18 standard deviations, which is itself most of what WORTH_A_LOOK would report.
+FEWEST_IMAGES = 32
+
+# Distance of the moving statistics from those of the data, root mean square over the channels: of
+# the means in standard deviations, of the standard deviations in powers of two. Measured with a
+# memory that suits the training (momentum 0.9): at most 0.13 and 0.14. WORTH_A_LOOK is nearly twice
+# that, and needs a second sign: a known cause, or outputs that differ. FAR needs none: half a
+# standard deviation, or a factor of 1.4, in the average channel.
+WORTH_A_LOOK = 0.25
+FAR = 0.5
+
+# Outputs. With labels: two points of accuracy that chance would explain once in a thousand times
+# (an exact test of the images on which two ways to normalize disagree). Without: the share of
+# images that change class, measured at most 0.025 where the memory suits; or, where the outputs are
+# not classes, the root mean square of the change, in standard deviations of the outputs.
+POINTS = 0.02
+CHANCE = 1e-3
+OTHER_CLASS = 0.1
+OTHER_OUTPUT = 0.25
+
+# The share of the start values that is left in the moving statistics, as a fit over the channels
+# finds it, and how much of the distance it must explain to be called the cause. (Momentum 0.99
+# leaves 0.070 after 264 steps and 0.036 after 330: the fit found 0.073 to 0.076 and 0.032 to 0.035,
+# and explained 0.84 to 0.92.)
+START_LEFT = 0.02
+EXPLAINED = 0.5
+# Of the steps trained, those that the moving average remembers, 1 / (1 - momentum): beyond a
+# twentieth, the weights have visibly changed meanwhile. (100 of 1074 cost a model five points.)
+REMEMBERED = 0.05
+
+# A momentum in Keras's sense weights the old value, in PyTorch's the new one. Below one half, a
+# single batch outweighs all before it, which nobody wants of a moving average.
+OPPOSITE_MOMENTUM = 0.5
+
+# The size of the batches in training, as the moving variance shows it (it lacks the variance of the
+# batches' means). Measured: 6.9 to 8.6 for batches of 8.
+SMALL_BATCH = 3
+
+# The growth of the standard deviation while dropout is active, in powers of two, as the distances.
+NOISE = WORTH_A_LOOK
+SOME_NOISE = 0.1
+
+# A channel with a variance below epsilon leaves with a standard deviation below 0.71. A few such
+# channels are usual (a corner of the image that is always black); of half of them, see HALF.
+HALF = 0.5
+# A channel is constant if its standard deviation is within rounding of its mean in float32.
+ROUNDING = 1e-6
+
+# Gamma is the standard deviation of what leaves the layer. It starts at 1; measured at least 0.68.
+DEAD_GAMMA = 0.01
