@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy.doctor.moments import Moments, Seen, add
-from bnstudy.doctor.watch import replaced
+from bnstudy.doctor.watch import forward, replaced
 
 Statistics = tuple[np.ndarray, np.ndarray]  # mean and variance
 
@@ -95,8 +95,7 @@ class Forward:
     def _run(self, images: tf.Tensor) -> Any:
         """Trace the model; this runs once."""
         self._measured = [[] for _ in self.layers]
-        outputs = keras.tree.flatten(self.model(images, training=self.noise))
-        return outputs, self._measured
+        return forward(self.model, images, self.noise), self._measured
 
     @contextmanager
     def _measuring(self) -> Iterator[None]:

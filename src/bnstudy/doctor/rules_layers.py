@@ -15,7 +15,16 @@ from bnstudy.doctor.rule import Sign
 def signs(measured: Measured) -> Iterator[Sign]:
     """Yield what is wrong with the layers."""
     for layer in measured.layers:
-        for rule in (_noise, _thawed, _wrong_axis, _epsilon, _constant, _dead_gamma, _bias):
+        for rule in (
+            _noise,
+            _thawed,
+            _overridden,
+            _wrong_axis,
+            _epsilon,
+            _constant,
+            _dead_gamma,
+            _bias,
+        ):
             yield from rule(layer)
 
 
@@ -32,6 +41,11 @@ def _thawed(layer: Layer) -> Iterator[Sign]:
     before = layer.place.before
     if before is not None and before.weights and not before.trainable and not layer.place.frozen:
         yield Sign("thawed", layer.name, layer.distance.larger, f"{before.name} is frozen", True)
+
+
+def _overridden(layer: Layer) -> Iterator[Sign]:
+    if layer.place.written_false and not layer.place.frozen:
+        yield Sign("overridden", layer.name, layer.distance.larger, "it is trainable", True)
 
 
 def _wrong_axis(layer: Layer) -> Iterator[Sign]:

@@ -71,7 +71,7 @@ def _opposite_momentum(layer: Layer) -> Sign:
 def _cause(layer: Layer, measured: Measured) -> Sign | None:
     if _is_noise(layer):
         return Sign("dropout", layer.name, layer.distance.larger, words(layer.distance))
-    return _small_batch(layer) or _long_memory(layer, measured) or _short_memory(layer)
+    return _small_batch(layer, measured) or _long_memory(layer, measured) or _short_memory(layer)
 
 
 def _is_noise(layer: Layer) -> bool:
@@ -82,14 +82,21 @@ def _is_noise(layer: Layer) -> bool:
     return noisy.larger <= layer.distance.larger / 2
 
 
-def _small_batch(layer: Layer) -> Sign | None:
-    inverse, explained = layer.inverse_batch_size
-    if inverse < 1 / limits.SMALL_BATCH or explained < limits.EXPLAINED:
+def _small_batch(layer: Layer, measured: Measured) -> Sign | None:
+    """Small batches show in most layers; images of another range only in the first."""
+    alike = [other for other in measured.layers if other.finite and not other.place.frozen]
+    if not _lacks_variance(layer) or 2 * sum(map(_lacks_variance, alike)) < len(alike):
         return None
-    said = f"the variance is that of batches of {1 / inverse:.1f} images; {words(layer.distance)}"
-    one_value = layer.place.size == 1 and round(1 / inverse) <= 1
-    kind = "one_value" if one_value else "small_batch"
+    size = 1 / layer.inverse_batch_size.value
+    said = f"the variance is that of batches of {size:.1f} images; {words(layer.distance)}"
+    nothing = layer.place.size == 1 and np.median(layer.moving[1]) < layer.epsilon
+    kind = "one_value" if nothing else "small_batch"
     return Sign(kind, layer.name, layer.distance.larger, said)
+
+
+def _lacks_variance(layer: Layer) -> bool:
+    inverse, explained = layer.inverse_batch_size
+    return inverse >= 1 / limits.SMALL_BATCH and explained >= limits.EXPLAINED
 
 
 def _long_memory(layer: Layer, measured: Measured) -> Sign | None:
@@ -107,17 +114,15 @@ def _long_memory(layer: Layer, measured: Measured) -> Sign | None:
 
 
 def _short_memory(layer: Layer) -> Sign | None:
-    inverse, explained = layer.inverse_batch_size
-    if inverse <= 0 or explained < limits.EXPLAINED:
-        return None
+    """So few batches leave little time for the weights to change; what remains is noise."""
     batches = (1 + layer.momentum) / (1 - layer.momentum)
-    between = np.mean(layer.precise.images.variance / (layer.data[1] + layer.epsilon))
-    expected = float(np.sqrt(between * inverse / batches))
-    if expected < layer.distance.shift / 2:
+    if batches > limits.FEW_BATCHES:
         return None
+    between = np.mean(layer.precise.images.variance / (layer.data[1] + layer.epsilon))
+    images = between / layer.distance.shift**2 if layer.distance.shift else np.inf
     said = (
-        f"momentum {layer.momentum:g} averages {batches:.0f} batches of {1 / inverse:.0f} images; "
-        f"{words(layer.distance)}"
+        f"momentum {layer.momentum:g} averages {batches:.1f} batches, and the means are as noisy "
+        f"as those of {images:.0f} images; {words(layer.distance)}"
     )
     return Sign("short_memory", layer.name, layer.distance.larger, said)
 

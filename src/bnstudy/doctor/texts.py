@@ -110,9 +110,16 @@ TEXTS = {
     ),
     "always_training": Text(
         "training=True is part of the model",
-        "predictions use the statistics of whatever images come together, and each prediction "
-        "changes the moving statistics",
+        "model(images) uses the statistics of whatever images come together, and changes the "
+        "moving statistics each time; predict and evaluate of a functional model override it in "
+        "Keras 3, and answer otherwise",
         "build the model without training=True",
+    ),
+    "overridden": Text(
+        "training=False is part of the model, but fit overrides it",
+        "Keras 3 passes fit's training=True to every layer of a functional model, so fine-tuning "
+        "moves the statistics that were to stay",
+        "freeze it: layer.trainable = False, which for batch norm means inference mode, too",
     ),
     "thawed": Text(
         "batch norm trains while the layer before it is frozen",

@@ -1,12 +1,11 @@
 """Find the batch norms of a Keras model, in the order in which an image passes them."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from bnstudy.doctor.watch import is_batch_norm, replaced
+from bnstudy.doctor.watch import forward, is_batch_norm, replaced
 
 # Layers that add noise in training only, after which a batch norm averages the noise, too.
 NOISE = (
@@ -28,19 +27,11 @@ class Place(NamedTuple):
     calls: int  # the times an image passes it; more than once where it is shared
     rank: int  # of what it normalizes, [N, ..., C]: the number of dimensions
     size: int  # values of a channel in one image
-    fixed: bool | None  # the `training` that is written into the model, None where there is none
+    frozen: bool  # whether it uses its moving statistics in training, too
+    always: bool  # whether it uses those of the batch in inference, too
+    written_false: bool  # whether training=False is written into the model
     before: Any  # the layer whose output it normalizes, None where that is not known
     noise: str  # the name of the last noise before it, with no batch norm in between; or ""
-
-    @property
-    def frozen(self) -> bool:
-        """Whether it uses its moving statistics in training, too."""
-        return not self.layer.trainable or self.fixed is False
-
-    @property
-    def always(self) -> bool:
-        """Whether it uses the statistics of each batch in inference, too."""
-        return bool(self.layer.trainable) and self.fixed is True
 
 
 class _Event(NamedTuple):
@@ -65,10 +56,13 @@ def places(model: keras.Model, images: np.ndarray) -> tuple[list[Place], int]:
         layer for one image.
 
     """
-    inference, training = (_trace(model, images[:2], mode) for mode in (False, True))
-    modes = {id(event.layer): event.training for event in training}
+    # In Keras 3, fit and predict override a `training` that is written into a functional model; a
+    # call without `training` does not.
+    inference, training, call = (_trace(model, images[:2], mode) for mode in (False, True, None))
+    in_training, in_inference = _batch_mode(training), _batch_mode(inference) | _batch_mode(call)
+    written_false = _written_false(model)
     found: dict[int, Place] = {}
-    names = _names(event.layer for event in inference if is_batch_norm(event.layer))
+    names = _names(model)
     for position, event in enumerate(inference):
         if not is_batch_norm(event.layer):
             continue
@@ -83,7 +77,9 @@ def places(model: keras.Model, images: np.ndarray) -> tuple[list[Place], int]:
             calls=1,
             rank=len(shape),
             size=int(np.prod(shape)) // int(shape[0]) // int(shape[event.layer.axis]),
-            fixed=_fixed(bool(event.training), bool(modes.get(key))),
+            frozen=not event.layer.trainable or key not in in_training,
+            always=event.layer.trainable and key in in_inference,
+            written_false=key in written_false,
             before=_before(inference, position),
             noise=_noise(inference, position),
         )
@@ -95,12 +91,12 @@ def _bytes(tensor: Any) -> int:
     return int(np.prod(tensor.shape)) * int(np.dtype(tensor.dtype.as_numpy_dtype).itemsize)
 
 
-def layers_of(model: keras.Model) -> list[Any]:
+def layers_of(model: Any) -> list[Any]:
     """Return the layers at all depths, those inside of nested models and wrappers included."""
     return list(model._flatten_layers(include_self=False))  # Keras has no public name for it
 
 
-def _trace(model: keras.Model, images: np.ndarray, training: bool) -> list[_Event]:
+def _trace(model: keras.Model, images: np.ndarray, training: bool | None) -> list[_Event]:
     """Send images through a model, and note each layer that computes something itself."""
     events: list[_Event] = []
 
@@ -117,25 +113,39 @@ def _trace(model: keras.Model, images: np.ndarray, training: bool) -> list[_Even
         return noted
 
     with replaced(model, layers_of(model), noting):
-        model(images, training=training)
+        forward(model, images, training)
     return [event for event in events if not isinstance(event.layer, keras.Model)]
 
 
-def _fixed(in_inference: bool, in_training: bool) -> bool | None:
-    if in_inference == in_training:
-        return in_training
-    return None
+def _batch_mode(events: list[_Event]) -> set[int]:
+    """Return the layers that were asked to use the statistics of the batch."""
+    return {id(event.layer) for event in events if event.training}
 
 
-def _names(layers: Iterator[Any]) -> dict[int, str]:
-    """Return names that tell the layers apart: the path, where two have the same name."""
-    unique = {id(layer): layer for layer in layers}
-    counts: dict[str, int] = {}
-    for layer in unique.values():
-        counts[layer.name] = counts.get(layer.name, 0) + 1
+def _written_false(model: keras.Model) -> set[int]:
+    """Return the layers that were called with training=False when the model was built."""
+    found = set()
+    for layer in layers_of(model):
+        nodes = getattr(layer, "_inbound_nodes", ())
+        if any(node.arguments.kwargs.get("training") is False for node in nodes):
+            found |= {id(layer), *map(id, layers_of(layer))}
+    return found
+
+
+def _names(model: keras.Model) -> dict[int, str]:
+    """Return names that tell the batch norms apart: with the path, where a name occurs twice."""
+    paths: dict[int, tuple[str, ...]] = {}
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(model, ())]
+    while waiting:
+        parent, path = waiting.pop()
+        for layer in parent._flatten_layers(include_self=False, recursive=False):
+            paths.setdefault(id(layer), (*path, layer.name))
+            waiting.append((layer, (*path, layer.name)))
+    norms = {id(layer) for layer in layers_of(model) if is_batch_norm(layer)}
+    last = [paths[key][-1] for key in norms]
     return {
-        key: layer.name if counts[layer.name] == 1 else layer.path or layer.name
-        for key, layer in unique.items()
+        key: paths[key][-1] if last.count(paths[key][-1]) == 1 else "/".join(paths[key])
+        for key in norms
     }
 
 

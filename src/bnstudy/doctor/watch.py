@@ -12,6 +12,13 @@ def is_batch_norm(layer: Any) -> bool:
     return isinstance(layer, keras.layers.BatchNormalization)
 
 
+def forward(model: keras.Model, images: Any, training: bool | None) -> list[Any]:
+    """Return the outputs of a model, whether it takes its one input as it is or in a list."""
+    if getattr(model, "inputs", None) and not isinstance(model, keras.Sequential):
+        images = keras.tree.pack_sequence_as(model.input, [images])
+    return list(keras.tree.flatten(model(images, training=training)))
+
+
 @contextmanager
 def replaced(
     model: keras.Model, layers: Iterable[Any], make: Callable[[Any, Any], Any]
