@@ -6,15 +6,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from bnstudy.doctor import distances, outputs
+from bnstudy.doctor import distances, limits, outputs
 from bnstudy.doctor.distances import Distance, Fit, Statistics
 from bnstudy.doctor.moments import Seen
-from bnstudy.doctor.passes import Forward, moving_statistics
+from bnstudy.doctor.passes import Forward, Pass, moving_statistics
 from bnstudy.doctor.walk import Place, places
 
 ROWS = 64  # images that go through the model at a time
 BATCH = 32  # of "batch statistics"
-SOME = 256  # images for what is measured on a part of them
+SOME = 200  # images for what is measured on a part of them
 MEMORY = 2 << 30  # bytes for the largest activations of all images at once
 ACTIVATIONS = 6  # of that size, alive at the same time
 
@@ -88,8 +88,8 @@ class Measured:
     labels: np.ndarray | None
     moving: list[np.ndarray]  # the outputs, by the statistics that were used
     precise: list[np.ndarray]
-    batch: list[np.ndarray]
-    single: list[np.ndarray]  # of the first SOME images, each a batch of its own
+    batch: list[np.ndarray]  # of SOME images, as is the next
+    single: list[np.ndarray]  # each image a batch of its own
     blame: tuple[str, float] | None  # the layer that changes the outputs most, and by how much
     company: float | None  # of `training=True` in the model: the change with other images beside
 
@@ -117,7 +117,7 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
     moving = forward(images, ROWS)
     of_the_batch = [not place.frozen for place in found]
     precise = forward(images, len(images), of_the_batch=[True] * len(layers))
-    batch = forward(images[: 2 * SOME], BATCH, of_the_batch=of_the_batch)
+    batch = forward(images[:SOME], BATCH, of_the_batch=of_the_batch)
     single = forward(images[:SOME], 1, of_the_batch=of_the_batch)
     noisy = None
     if any(place.noise for place in found):
@@ -132,6 +132,7 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
         )
         for at, place in enumerate(found)
     ]
+    changed = not outputs.change(precise.outputs, moving.outputs) < limits.POINTS
     return Measured(
         layers=measured,
         steps=_steps(model),
@@ -142,7 +143,7 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
         precise=precise.outputs,
         batch=batch.outputs,
         single=single.outputs,
-        blame=_blame(forward, measured, images[:SOME], precise.statistics),
+        blame=_blame(forward, measured, images[:SOME], precise) if changed else None,
         company=_company(forward, found, images[:SOME]),
     )
 
@@ -162,16 +163,17 @@ def _steps(model: keras.Model) -> int | None:
 
 
 def _blame(
-    forward: Forward, layers: list[Layer], images: np.ndarray, precise: list[Statistics]
+    forward: Forward, layers: list[Layer], images: np.ndarray, precise: Pass
 ) -> tuple[str, float] | None:
     """Give one layer at a time its moving statistics, and all others precise ones."""
     far = [at for at, layer in enumerate(layers) if layer.finite]
     far = sorted(far, key=lambda at: -layers[at].distance.larger)[:3]
-    right = forward(images, ROWS, precise).outputs
+    right = [y[: len(images)] for y in precise.outputs]
     changes = {}
     for at in far:
-        mixed = [*precise[:at], layers[at].moving, *precise[at + 1 :]]
-        y = forward(images, ROWS, mixed).outputs
+        statistics = precise.statistics
+        statistics[at] = layers[at].moving
+        y = forward(images, ROWS, statistics).outputs
         changes[layers[at].name] = outputs.change(right, y)
     return max(changes.items(), key=lambda item: item[1]) if changes else None
 

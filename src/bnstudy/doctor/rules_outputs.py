@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bnstudy.doctor import limits, outputs
-from bnstudy.doctor.measure import BATCH, Measured
+from bnstudy.doctor.measure import Measured
 from bnstudy.doctor.rule import Sign
 
 
@@ -25,23 +25,21 @@ def signs(measured: Measured) -> Iterator[Sign]:
 def _accuracy(measured: Measured, labels: np.ndarray) -> Iterator[Sign]:
     better = outputs.compare(measured.precise, measured.moving, labels)
     if better.certain:
-        said = f"{better.worse:.3f} with moving, {better.better:.3f} with precise statistics"
+        said = (
+            f"accuracy {better.worse:.3f} with moving, {better.better:.3f} with precise statistics"
+        )
         yield Sign("accuracy", "", better.better - better.worse, said + _blame(measured))
     worse = outputs.compare(measured.moving, measured.precise, labels)
     if worse.certain:
         said = f"accuracy {worse.better:.3f} with moving, {worse.worse:.3f} with precise statistics"
         yield Sign("precise_worse", "", worse.better - worse.worse, said, True)
-    for kind, own, size in (
-        ("needs_batch", measured.batch, BATCH),
-        ("needs_itself", measured.single, 1),
-    ):
-        against = [outputs.compare(own, y, labels) for y in (measured.moving, measured.precise)]
-        if all(comparison.certain for comparison in against):
-            said = (
-                f"accuracy {against[0].better:.3f} with the statistics of batches of {size}, "
-                f"{max(comparison.worse for comparison in against):.3f} without"
-            )
-            yield Sign(kind, "", against[0].better - against[0].worse, said)
+    own = [outputs.compare(measured.single, y, labels) for y in (measured.moving, measured.precise)]
+    if all(comparison.certain for comparison in own):
+        said = (
+            f"accuracy {own[0].better:.3f} with each image's own statistics, "
+            f"{max(comparison.worse for comparison in own):.3f} with those of all"
+        )
+        yield Sign("needs_itself", "", own[0].better - own[0].worse, said)
 
 
 def _outputs(measured: Measured) -> Sign:

@@ -85,7 +85,7 @@ def _is_noise(layer: Layer) -> bool:
 def _small_batch(layer: Layer, measured: Measured) -> Sign | None:
     """Small batches show in most layers; images of another range only in the first."""
     alike = [other for other in measured.layers if other.finite and not other.place.frozen]
-    if not _lacks_variance(layer) or 2 * sum(map(_lacks_variance, alike)) < len(alike):
+    if not _lacks_variance(layer) or 2 * sum(map(_lacks_variance, alike)) <= len(alike):
         return None
     size = 1 / layer.inverse_batch_size.value
     said = f"the variance is that of batches of {size:.1f} images; {words(layer.distance)}"

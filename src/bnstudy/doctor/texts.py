@@ -97,12 +97,6 @@ TEXTS = {
         "of the training",
         "leave the statistics as they are",
     ),
-    "needs_batch": Text(
-        "accuracy that needs the batch",
-        "the network answers better when it sees a whole batch: it uses what the batch tells of an "
-        "image, and inference has no batch",
-        "shuffle the training images (no batches of one class), or use larger batches",
-    ),
     "needs_itself": Text(
         "trained in batches of one image",
         "each image was normalized by its own statistics; inference uses those of all images",
