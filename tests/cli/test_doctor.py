@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     _, _, x, y = data()
     np.savez(folder / "data.npz", images=x, labels=y)
     np.savez(folder / "few.npz", images=x[:9])
-    np.savez(folder / "large.npz", images=np.zeros((40, 32, 32, 3)))
+    np.savez(folder / "large.npz", images=np.zeros((70, 32, 32, 3)))
     np.savez(folder / "pickled.npz", images=np.array([{}] * 40))
     np.savez(folder / "nothing.npz", train=x)
     return folder
@@ -103,7 +103,7 @@ def test_what_bnstudy_exports_is_examined(tmp_path, folder, capsys):
     out = tmp_path / "export.keras"
     assert main(["export", str(run), "--to", "keras", "--out", str(out)]) == 0
     rng = np.random.default_rng(0)
-    np.savez(tmp_path / "images.npz", images=rng.integers(0, 255, (40, 32, 32, 3), np.uint8))
+    np.savez(tmp_path / "images.npz", images=rng.integers(0, 255, (70, 32, 32, 3), np.uint8))
     capsys.readouterr()
     assert main(["doctor", str(out), "--data", str(tmp_path / "images.npz"), "--json"]) == 1
     layers = json.loads(capsys.readouterr().out)["layers"]

@@ -6,8 +6,8 @@ import pytest
 from bnstudy.doctor import data
 from bnstudy.errors import UserError
 
-IMAGES = np.random.default_rng(0).random((40, 8, 8, 1))
-LABELS = np.arange(40) % 4
+IMAGES = np.random.default_rng(0).random((80, 8, 8, 1))
+LABELS = np.arange(80) % 4
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_labels_may_be_missing(tmp_path):
         ({"train": IMAGES}, "has train; must be"),
         ({"images": IMAGES.astype(object)}, "Object arrays cannot be loaded"),
         ({"images": IMAGES.astype(str)}, "must be integers or floats"),
-        ({"images": np.zeros(50)}, "must be [N, ...]"),
-        ({"images": IMAGES[:5]}, "5 images are too few to say anything; at least 32"),
+        ({"images": np.zeros(80)}, "must be [N, ...]"),
+        ({"images": IMAGES[:5]}, "5 images are too few to say anything; at least 64"),
         ({"images": np.where(IMAGES > 0.9, np.nan, IMAGES)}, "not all finite"),
-        ({"images": IMAGES, "labels": LABELS[:-1]}, "labels are int64 [39]"),
+        ({"images": IMAGES, "labels": LABELS[:-1]}, "labels are int64 [79]"),
         ({"images": IMAGES, "labels": LABELS + 0.5}, "must be classes"),
-        ({"images": IMAGES, "labels": IMAGES}, "labels are float64 [40, 8, 8, 1]"),
+        ({"images": IMAGES, "labels": IMAGES}, "labels are float64 [80, 8, 8, 1]"),
     ],
 )
 def test_wrong_arrays_are_refused_in_one_line(tmp_path, arrays, says):
@@ -68,5 +68,5 @@ def test_images_must_have_the_shape_that_the_model_takes():
     data.check_shape((None, 8, 8, 1), given)
     data.check_shape((None, None, None, 1), given)
     for shape in ((None, 8, 8, 3), (None, 64), (None, 32, 32, 1)):
-        with pytest.raises(UserError, match=r"have the shape \[40, 8, 8, 1\], the model takes"):
+        with pytest.raises(UserError, match=r"have the shape \[80, 8, 8, 1\], the model takes"):
             data.check_shape(shape, given)

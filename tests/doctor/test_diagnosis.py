@@ -8,13 +8,13 @@ from keras import layers as L
 
 import bnstudy
 
-IMAGES = data()[2][:40]
+IMAGES = data()[2][:80]
 
 
 def test_the_model_is_left_as_it_was():
     model = trained(before=lambda name: L.Dropout(0.5, name=name))
     before = [variable.numpy() for variable in model.variables]
-    bnstudy.diagnose(model, IMAGES, data()[3][:40])
+    bnstudy.diagnose(model, IMAGES, data()[3][:80])
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
     assert all("call" not in layer.__dict__ for layer in model.layers)
@@ -30,7 +30,7 @@ def test_images_of_any_number_type_are_taken():
 @pytest.mark.parametrize("layer", [L.LayerNormalization, lambda: L.GroupNormalization(2)])
 def test_other_normalizations_are_none_of_its_business(layer):
     images = keras.Input((8, 8, 4))
-    diagnosis = bnstudy.diagnose(keras.Model(images, layer()(images)), np.ones((40, 8, 8, 4)))
+    diagnosis = bnstudy.diagnose(keras.Model(images, layer()(images)), np.ones((80, 8, 8, 4)))
     assert diagnosis.healthy
     assert "no batch norm" in str(diagnosis)
 

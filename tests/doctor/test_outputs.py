@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bnstudy.doctor import outputs
+from bnstudy.errors import UserError
 
 
 def scores(classes, count=3):
@@ -24,7 +25,7 @@ def test_accuracy_is_that_of_the_images_at_hand():
 def test_the_change_of_classes_is_a_share_of_images():
     a, b = [scores([0, 1, 2, 0])], [scores([0, 2, 2, 1])]
     assert outputs.change(a, b) == 0.5
-    assert "images" in outputs.unit(a)
+    assert outputs.say(0.5, a) == "50.0% of the images change class"
     assert outputs.differ(a, b)
     assert not outputs.differ(a, a)
 
@@ -32,7 +33,7 @@ def test_the_change_of_classes_is_a_share_of_images():
 def test_the_change_of_other_outputs_is_in_standard_deviations():
     a = np.random.default_rng(0).normal(0, 5, (50, 4, 4, 2))
     assert outputs.change([a], [a + 5]) == pytest.approx(1, rel=0.1)
-    assert "standard deviations" in outputs.unit([a])
+    assert outputs.say(1, [a]) == "outputs change by 1.00 standard deviations"
     assert not outputs.differ([a], [a + 0.5])
     assert outputs.differ([a], [a + 5])
 
@@ -62,3 +63,17 @@ def test_a_certain_difference_of_less_than_two_points_does_not_count():
     compared = outputs.compare([scores(labels)], [scores(worse)], labels)
     assert compared.chance < 1e-3
     assert not compared.certain
+
+
+def test_labels_must_be_classes_that_the_model_scores():
+    labels = np.array([0, 2])
+    outputs.check_labels([scores([1, 2])], labels)
+    outputs.check_labels([np.array([[0.2], [0.7]])], np.array([0, 1]))
+    for wrong, says in (
+        ([scores([0, 1], 2)], "labels are from 0 to 2, the model has the classes 0 to 1"),
+        ([np.array([[0.2], [0.7]])], "the classes 0 to 1"),
+        ([np.zeros((2, 5, 3))], r"this one gives \[N, 5, 3\]"),
+        ([scores([0, 1]), np.zeros((2, 4))], r"this one gives \[N, 3\] and \[N, 4\]"),
+    ):
+        with pytest.raises(UserError, match=says):
+            outputs.check_labels(wrong, labels)

@@ -115,6 +115,8 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
     layers = [place.layer for place in found]
     forward = Forward(model, layers, images[0])
     moving = forward(images, ROWS)
+    if labels is not None:
+        outputs.check_labels(moving.outputs, labels)
     of_the_batch = [not place.frozen for place in found]
     precise = forward(images, len(images), of_the_batch=[True] * len(layers))
     batch = forward(images[:SOME], BATCH, of_the_batch=of_the_batch)

@@ -6,11 +6,28 @@ import numpy as np
 from scipy.stats import binomtest
 
 from bnstudy.doctor import limits
+from bnstudy.errors import UserError
 
 
-def are_classes(y: np.ndarray) -> bool:
-    """Return whether an output [N, K] scores classes; a single number may score one of two."""
-    return y.ndim == 2
+def check_labels(outputs: list[np.ndarray], labels: np.ndarray) -> None:
+    """Refuse labels that are not the classes of a model.
+
+    Raises:
+        UserError: the model does not score classes, or others.
+
+    """
+    if len(outputs) != 1 or outputs[0].ndim != 2:
+        shapes = " and ".join(str(["N", *y.shape[1:]]).replace("'", "") for y in outputs)
+        raise UserError(
+            f"labels are the classes of a model that scores them, [N, K]; this one gives {shapes}: "
+            "leave the labels out"
+        )
+    count = max(2, outputs[0].shape[1])  # a single number scores one class of two
+    if labels.min() < 0 or labels.max() >= count:
+        raise UserError(
+            f"labels are from {labels.min()} to {labels.max()}, the model has the classes 0 to "
+            f"{count - 1}"
+        )
 
 
 def classes(y: np.ndarray) -> np.ndarray:
@@ -29,15 +46,15 @@ def accuracy(outputs: list[np.ndarray], labels: np.ndarray) -> float:
 
 
 def change(a: list[np.ndarray], b: list[np.ndarray]) -> float:
-    """Return how much outputs differ, see `unit`; the largest, where there are several."""
+    """Return how much outputs differ, see `say`; the largest, where there are several."""
     return max(_change(left, right) for left, right in zip(a, b, strict=True))
 
 
-def unit(outputs: list[np.ndarray]) -> str:
-    """Say what `change` measures."""
+def say(size: float, outputs: list[np.ndarray]) -> str:
+    """Say what `change` found."""
     if all(map(_several_classes, outputs)):
-        return "of the images change class"
-    return "standard deviations of the outputs"
+        return f"{size:.1%} of the images change class"
+    return f"outputs change by {size:.2f} standard deviations"
 
 
 def differ(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
@@ -50,7 +67,7 @@ def differ(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
 
 
 def _several_classes(y: np.ndarray) -> bool:
-    return are_classes(y) and y.shape[1] > 1
+    return y.ndim == 2 and y.shape[1] > 1
 
 
 def _change(a: np.ndarray, b: np.ndarray) -> float:

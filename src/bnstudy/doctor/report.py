@@ -59,8 +59,8 @@ def _outputs(measured: Measured) -> Iterator[str]:
         ]
         yield f"accuracy by statistics: {', '.join(cells)}"
         return
-    cells = [f"{name} {_change(measured, y):.2g}" for name, y in _by_statistics(measured)[1:]]
-    yield f"against moving statistics, {outputs.unit(measured.moving)}: {', '.join(cells)}"
+    for name, y in _by_statistics(measured)[1:]:
+        yield f"{name} instead of moving statistics: {outputs.say(_change(measured, y), y)}"
 
 
 def _by_statistics(measured: Measured) -> list[tuple[str, list[np.ndarray]]]:

@@ -16,7 +16,7 @@ def signs(measured: Measured) -> Iterator[Sign]:
     elif outputs.differ(measured.precise, measured.moving):
         yield _outputs(measured)
     if measured.company is not None:
-        said = f"{measured.company:.2g} {outputs.unit(measured.moving)} with other images beside"
+        said = f"{outputs.say(measured.company, measured.moving)} with other images beside"
         for layer in measured.layers:
             if layer.place.always:
                 yield Sign("always_training", layer.name, measured.company, said)
@@ -47,7 +47,7 @@ def _outputs(measured: Measured) -> Sign:
     far = [x for x in measured.layers if not x.finite or x.distance.larger >= limits.WORTH_A_LOOK]
     on_purpose = bool(far) and all(layer.place.frozen and layer.updated for layer in far)
     size = outputs.change(measured.precise, measured.moving)
-    said = f"{size:.2g} {outputs.unit(measured.moving)} with precise instead of moving statistics"
+    said = f"{outputs.say(size, measured.moving)} with precise instead of moving statistics"
     return Sign("outputs", "", size, said + _blame(measured), on_purpose)
 
 
@@ -55,4 +55,4 @@ def _blame(measured: Measured) -> str:
     if measured.blame is None:
         return ""
     name, size = measured.blame
-    return f"; {name} alone: {size:.2g} {outputs.unit(measured.moving)}"
+    return f"; {name} alone: {outputs.say(size, measured.moving)}"

@@ -1,0 +1,171 @@
+"""Mistakes of the doctor that its tests must notice."""
+
+TESTS = "tests/doctor/test_"
+
+MUTATIONS = [
+    (
+        "average the variances within batches alone",
+        "doctor/moments.py",
+        "within + share * (1 - share) * step**2",
+        "within",
+        TESTS
+        + "moments.py::test_batches_of_different_sizes_together_have_the_moments_of_one_batch",
+    ),
+    (
+        "forget the variance between images",
+        "doctor/passes.py",
+        "tf.reduce_mean(tf.cast(within, tf.float64), 0) + between, between",
+        "tf.reduce_mean(tf.cast(within, tf.float64), 0), between",
+        TESTS + "passes.py::test_the_moments_of_channels_are_those_of_numpy",
+    ),
+    (
+        "let a layer see inputs that were normalized by moving statistics",
+        "doctor/passes.py",
+        "            use = self._of_the_batch[position]",
+        "            use = False",
+        TESTS + "passes.py::test_precise_statistics_are_those_of_all_images_layer_by_layer",
+    ),
+    (
+        "leave the model changed after an error",
+        "doctor/watch.py",
+        "    try:\n        yield\n    finally:\n        for variable, value in zip(state",
+        "    yield\n    if True:\n        for variable, value in zip(state",
+        TESTS + "watch.py::test_statistics_and_random_generators_are_restored_even_after_an_error",
+    ),
+    (
+        "measure a distance without epsilon",
+        "doctor/distances.py",
+        "scale = 0.5 * np.log2((variance + epsilon) / (spread + epsilon))",
+        "scale = 0.5 * np.log2((variance + 1e-300) / (spread + 1e-12))",
+        TESTS + "distances.py::test_a_constant_channel_is_not_far_from_itself",
+    ),
+    (
+        "take the start values for the data's share",
+        "doctor/distances.py",
+        "for a, b, s in zip(moving, data, scales, strict=True)]",
+        "for b, a, s in zip(moving, data, scales, strict=True)]",
+        TESTS
+        + "distances.py::test_the_start_values_that_are_left_are_those_of_the_moving_average[0.99-264]",
+    ),
+    (
+        "take the variance of values for that of images",
+        "doctor/distances.py",
+        "lacking = data.images.variance / (spread + epsilon)",
+        "lacking = data.values.variance / (spread + epsilon)",
+        TESTS + "distances.py::test_the_moving_variance_tells_the_size_of_the_batches[2]",
+    ),
+    (
+        "call chance a difference",
+        "doctor/outputs.py",
+        "and self.chance < limits.CHANCE",
+        "",
+        TESTS
+        + "outputs.py::test_a_difference_counts_if_it_is_two_points_and_no_chance[30-20-False]",
+    ),
+    (
+        "trust outputs that are no numbers",
+        "doctor/outputs.py",
+        "if not _change(left, right) < limit:",
+        "if _change(left, right) >= limit:",
+        TESTS + "outputs.py::test_outputs_that_are_no_numbers_differ",
+    ),
+    (
+        "leave images in the order of their classes",
+        "doctor/measure.py",
+        "order = np.random.default_rng(0).permutation(len(images))",
+        "order = np.arange(len(images))",
+        TESTS + "measure.py::test_the_images_are_shuffled_with_their_labels",
+    ),
+    (
+        "blame the layer that is farthest away, whatever it changes",
+        "doctor/measure.py",
+        "max(changes.items(), key=lambda item: item[1])",
+        "min(changes.items(), key=lambda item: item[1])",
+        TESTS + "rules_outputs.py::test_the_layer_that_does_it_is_named",
+    ),
+    (
+        "look for noise behind a batch norm",
+        "doctor/walk.py",
+        "if found is None or found in seen or is_batch_norm(events[found].layer):",
+        "if found is None or found in seen:",
+        TESTS + "walk.py::test_noise_is_found_behind_other_layers_and_not_behind_a_batch_norm",
+    ),
+    (
+        "overlook training=True where the model is called without training",
+        "doctor/walk.py",
+        "_batch_mode(inference) | _batch_mode(call)",
+        "_batch_mode(inference)",
+        TESTS + "walk.py::test_what_is_written_into_the_model_is_told_from_what_is_passed_to_it",
+    ),
+    (
+        "report frozen statistics of other data as a fault",
+        "doctor/rules_statistics.py",
+        'yield Sign("frozen_elsewhere", layer.name, far.larger, words(far), not harmful)',
+        'yield Sign("frozen_elsewhere", layer.name, far.larger, words(far), False)',
+        TESTS + "findings.py::test_a_healthy_model_has_no_findings[frozen base]",
+    ),
+    (
+        "take images of another range for small batches",
+        "doctor/rules_statistics.py",
+        "2 * sum(map(_lacks_variance, alike)) <= len(alike)",
+        "not alike",
+        TESTS + "rules_statistics.py::test_the_cause_is_named[images up to 255]",
+    ),
+    (
+        "call a bias before an activation superfluous",
+        "doctor/rules_layers.py",
+        'getattr(layer, "bias", None) is not None and linear',
+        'getattr(layer, "bias", None) is not None',
+        TESTS + "rules_layers.py::test_a_bias_before_an_activation_is_none_before_batch_norm[tanh]",
+    ),
+    (
+        "make a finding of one constant channel",
+        "doctor/rules_layers.py",
+        'yield Sign("constant", layer.name, share, said, share < limits.HALF)',
+        'yield Sign("constant", layer.name, share, said)',
+        TESTS + "rules_layers.py::test_a_few_dead_gammas_or_constant_channels_are_a_hint",
+    ),
+    (
+        "admit classes of other modules",
+        "doctor/file.py",
+        'own = module is None or str(module).split(".")[0] == "keras"',
+        "own = True",
+        TESTS + "file.py::test_what_is_not_kerass_own_is_refused_without_loading_it[part4]",
+    ),
+    (
+        "admit functions",
+        "doctor/file.py",
+        "or not name[:1].isupper()",
+        "",
+        TESTS + "file.py::test_what_is_not_kerass_own_is_refused_without_loading_it[part2]",
+    ),
+    (
+        "load pickled arrays",
+        "doctor/data.py",
+        "allow_pickle=False",
+        "allow_pickle=True",
+        TESTS
+        + "data.py::test_wrong_arrays_are_refused_in_one_line[arrays1-Object arrays cannot be loaded]",
+    ),
+    (
+        "write a model that the labels say is worse",
+        "doctor/fix.py",
+        "    if worse.certain:",
+        "    if False:",
+        TESTS + "fix.py::test_what_the_labels_say_is_worse_is_not_written",
+    ),
+    (
+        "overwrite a model",
+        "cli/doctor.py",
+        "    if out.exists():",
+        "    if False:",
+        "tests/cli/test_doctor.py::test_the_users_mistakes_are_one_line_and_need_no_tensorflow",
+    ),
+    (
+        "call a model healthy that has findings",
+        "doctor/diagnosis.py",
+        "return all(finding.is_hint for finding in self.findings)",
+        "return True",
+        "tests/cli/test_doctor.py::test_a_sick_model_is_1_and_the_mended_one_is_0",
+    ),
+]
