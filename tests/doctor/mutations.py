@@ -105,10 +105,10 @@ MUTATIONS = [
         TESTS + "findings.py::test_a_healthy_model_has_no_findings[frozen base]",
     ),
     (
-        "take images of another range for small batches",
+        "take images of another range for a long memory",
         "doctor/rules_statistics.py",
-        "2 * sum(map(_lacks_variance, alike)) <= len(alike)",
-        "not alike",
+        "return 2 * sum(map(shows, averaged)) > len(averaged)",
+        "return True",
         TESTS + "rules_statistics.py::test_the_cause_is_named[images up to 255]",
     ),
     (

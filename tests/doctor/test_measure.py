@@ -4,7 +4,7 @@ import numpy as np
 from doctor_helpers import data, trained
 
 from bnstudy.doctor import measure
-from bnstudy.doctor.measure import ACTIVATIONS, SOME
+from bnstudy.doctor.measure import ACTIVATIONS
 
 
 def test_the_images_are_shuffled_with_their_labels():
@@ -19,12 +19,13 @@ def test_the_images_are_shuffled_with_their_labels():
 
 def test_no_more_images_are_used_than_memory_holds(monkeypatch):
     _, _, x, y = data()
+    monkeypatch.setattr(measure, "SOME", 200)
     largest = 4 * 64  # bytes: an image is larger than what the layers make of it
     monkeypatch.setattr(measure, "MEMORY", 300 * ACTIVATIONS * largest)
     measured = measure.measure(trained(), x, y)
     assert (measured.images, measured.given) == (300, 360)
     assert len(measured.moving[0]) == len(measured.labels) == 300
-    assert len(measured.single[0]) == SOME
+    assert len(measured.single[0]) == 200
 
 
 def test_the_steps_are_those_of_the_optimizer():

@@ -6,16 +6,17 @@ momentum of 0.9, the moving average's memory suits the 264 to 1,074 steps of the
 docs/doctor.md has their figures. No threshold was chosen by the models of the tests.
 """
 
-# Precise statistics of few images are noisy, and change answers of healthy models: in 24 draws of 32
-# images, of up to 12 % of them, in 24 draws of 64 of up to 6 %. (See OTHER_CLASS.)
+# Precise statistics of few images are noisy, and change answers of healthy models: in 24 draws of
+# 32 images, up to 12 % of the answers, in 24 draws of 64, up to 6 %. (See OTHER_CLASS.)
 FEWEST_IMAGES = 64
 
 # Distance of the moving statistics from those of the data, root mean square over the channels: of
 # the means in standard deviations, of the standard deviations in powers of two. Measured with a
-# memory that suits the training: at most 0.13 and 0.14. WORTH_A_LOOK is nearly twice that; it needs
-# a second sign: a known cause, or outputs that differ. FAR needs none: half a standard deviation or
-# a factor of 1.4, in the average channel; with a memory somewhat too long (momentum 0.99, 1,074
-# steps), the distances were at most 0.25.
+# memory that suits the training: at most 0.13 and 0.14. WORTH_A_LOOK is nearly twice that; it
+# needs a second sign: a known cause, or outputs that differ. FAR needs none: half a standard
+# deviation or a factor of 1.4, in the average channel; with a memory somewhat too long (momentum
+# 0.99, 1,074 steps), the distances were at most 0.25. What dropout adds to the standard deviation
+# in training is such a distance, too: a finding if it is FAR, else a hint.
 WORTH_A_LOOK = 0.25
 FAR = 0.5
 
@@ -50,10 +51,6 @@ FEW_BATCHES = 10
 # The size of the batches in training, as the moving variance shows it (it lacks the variance of the
 # batches' means). Measured: 6.9 to 8.6 for batches of 8.
 SMALL_BATCH = 3
-
-# The growth of the standard deviation while dropout is active, in powers of two, as the distances.
-NOISE = WORTH_A_LOOK
-SOME_NOISE = 0.1
 
 # A channel with a variance below epsilon leaves with a standard deviation below 0.71. A few such
 # channels are usual (a corner of the image that is always black); of half of them, see HALF.

@@ -14,7 +14,7 @@ from bnstudy.doctor.walk import Place, places
 
 ROWS = 64  # images that go through the model at a time
 BATCH = 32  # of "batch statistics"
-SOME = 200  # images for what is measured on a part of them
+SOME = 400  # images for what is measured on a part of them
 MEMORY = 2 << 30  # bytes for the largest activations of all images at once
 ACTIVATIONS = 6  # of that size, alive at the same time
 
@@ -145,7 +145,7 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
         precise=precise.outputs,
         batch=batch.outputs,
         single=single.outputs,
-        blame=_blame(forward, measured, images[:SOME], precise) if changed else None,
+        blame=_blame(forward, measured, images[: SOME // 2], precise) if changed else None,
         company=_company(forward, found, images[:SOME]),
     )
 

@@ -52,7 +52,7 @@ def change(a: list[np.ndarray], b: list[np.ndarray]) -> float:
 
 def say(size: float, outputs: list[np.ndarray]) -> str:
     """Say what `change` found."""
-    if all(map(_several_classes, outputs)):
+    if all(map(_are_probabilities, outputs)):
         return f"{size:.1%} of the images change class"
     return f"outputs change by {size:.2f} standard deviations"
 
@@ -60,20 +60,23 @@ def say(size: float, outputs: list[np.ndarray]) -> str:
 def differ(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
     """Return whether outputs differ more than those of healthy models do."""
     for left, right in zip(a, b, strict=True):
-        limit = limits.OTHER_CLASS if _several_classes(left) else limits.OTHER_OUTPUT
+        limit = limits.OTHER_CLASS if _are_probabilities(left) else limits.OTHER_OUTPUT
         if not _change(left, right) < limit:
             return True
     return False
 
 
-def _several_classes(y: np.ndarray) -> bool:
-    return y.ndim == 2 and y.shape[1] > 1
+def _are_probabilities(y: np.ndarray) -> bool:
+    """Return whether each row is a distribution over classes; of other rows no class is known."""
+    if y.ndim != 2 or y.shape[1] == 1:
+        return False
+    return bool((y >= 0).all() and np.allclose(y.sum(axis=1), 1, atol=0.01))
 
 
 def _change(a: np.ndarray, b: np.ndarray) -> float:
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         return float("nan")
-    if _several_classes(a):
+    if _are_probabilities(a):
         return float(np.mean(classes(a) != classes(b)))
     difference = np.sqrt(np.mean((a.astype(np.float64) - b) ** 2))
     return float(difference / (a.std(axis=0, dtype=np.float64).mean() or 1.0))

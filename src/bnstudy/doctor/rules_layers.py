@@ -32,9 +32,9 @@ def _noise(layer: Layer) -> Iterator[Sign]:
     if layer.noisy is None or layer.place.frozen or not layer.finite:
         return
     growth = distance(layer.noisy, layer.data, layer.epsilon).scale
-    if growth >= limits.SOME_NOISE:
+    if growth >= limits.WORTH_A_LOOK:
         said = f"{layer.place.noise} multiplies the sd in training by {2**growth:.2f}"
-        yield Sign("dropout", layer.name, growth, said, growth < limits.NOISE)
+        yield Sign("dropout", layer.name, growth, said, growth < limits.FAR)
 
 
 def _thawed(layer: Layer) -> Iterator[Sign]:

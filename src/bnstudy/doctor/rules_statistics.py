@@ -1,6 +1,6 @@
 """Moving statistics that are not those of the data, and what made them so."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -70,7 +70,8 @@ def _opposite_momentum(layer: Layer) -> Sign:
 
 def _cause(layer: Layer, measured: Measured) -> Sign | None:
     if _is_noise(layer):
-        return Sign("dropout", layer.name, layer.distance.larger, words(layer.distance))
+        far = layer.distance
+        return Sign("dropout", layer.name, far.larger, words(far), far.larger < limits.FAR)
     return _small_batch(layer, measured) or _long_memory(layer, measured) or _short_memory(layer)
 
 
@@ -82,10 +83,14 @@ def _is_noise(layer: Layer) -> bool:
     return noisy.larger <= layer.distance.larger / 2
 
 
+def _in_most(measured: Measured, shows: Callable[[Layer], bool]) -> bool:
+    """Return whether most layers show it; images of another range change the first one only."""
+    averaged = [layer for layer in measured.layers if layer.finite and not layer.place.frozen]
+    return 2 * sum(map(shows, averaged)) > len(averaged)
+
+
 def _small_batch(layer: Layer, measured: Measured) -> Sign | None:
-    """Small batches show in most layers; images of another range only in the first."""
-    alike = [other for other in measured.layers if other.finite and not other.place.frozen]
-    if not _lacks_variance(layer) or 2 * sum(map(_lacks_variance, alike)) <= len(alike):
+    if not _lacks_variance(layer) or not _in_most(measured, _lacks_variance):
         return None
     size = 1 / layer.inverse_batch_size.value
     said = f"the variance is that of batches of {size:.1f} images; {words(layer.distance)}"
@@ -101,16 +106,20 @@ def _lacks_variance(layer: Layer) -> bool:
 
 def _long_memory(layer: Layer, measured: Measured) -> Sign | None:
     """Two proofs: the start values are still there, or the steps trained are few memories."""
-    left, explained = layer.start_left
     memory, steps = 1 / max(1 - layer.momentum, 1e-9), measured.steps
     said = words(layer.distance)
-    if left >= limits.START_LEFT and explained >= limits.EXPLAINED:
-        said += f"; {left:.1%} of the start values is left"
+    if _holds_start(layer) and _in_most(measured, _holds_start):
+        said += f"; {layer.start_left.value:.1%} of the start values is left"
     elif not steps or memory < limits.REMEMBERED * steps:
         return None
     if steps:
         said += f"; it remembers {memory:.0f} of {steps} steps"
     return Sign("long_memory", layer.name, layer.distance.larger, said)
+
+
+def _holds_start(layer: Layer) -> bool:
+    left, explained = layer.start_left
+    return left >= limits.START_LEFT and explained >= limits.EXPLAINED
 
 
 def _short_memory(layer: Layer) -> Sign | None:
