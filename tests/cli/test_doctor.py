@@ -97,14 +97,17 @@ def test_the_users_mistakes_are_one_line_and_need_no_tensorflow(folder):
         assert says in line
 
 
-def test_what_bnstudy_exports_is_examined(tmp_path, folder, capsys):
-    """Random weights and statistics, so it is not healthy; every layer is found."""
+def test_what_bnstudy_exports_is_examined(tmp_path, capsys):
+    """Random weights and statistics are not healthy; with precise statistics the export is."""
     run = write_finished_run(tmp_path / "run", config_of("c"), random_arrays(config_of("c")))
-    out = tmp_path / "export.keras"
-    assert main(["export", str(run), "--to", "keras", "--out", str(out)]) == 0
-    rng = np.random.default_rng(0)
-    np.savez(tmp_path / "images.npz", images=rng.integers(0, 255, (70, 32, 32, 3), np.uint8))
+    export, mended = tmp_path / "export.keras", tmp_path / "mended.keras"
+    assert main(["export", str(run), "--to", "keras", "--out", str(export)]) == 0
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (70, 32, 32, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", images=images)
+    data = ["--data", str(tmp_path / "images.npz"), "--json"]
     capsys.readouterr()
-    assert main(["doctor", str(out), "--data", str(tmp_path / "images.npz"), "--json"]) == 1
+    assert main(["doctor", str(export), *data, "--fix-statistics", str(mended)]) == 1
     layers = json.loads(capsys.readouterr().out)["layers"]
     assert [layer["name"] for layer in layers] == ["bn3", "bn6"]
+    assert main(["doctor", str(mended), *data]) == 0
