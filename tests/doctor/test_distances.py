@@ -28,6 +28,16 @@ def test_a_constant_channel_is_not_far_from_itself():
     assert distance((zero, zero), (zero, zero), EPSILON).larger == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_statistics_that_are_no_numbers_have_no_distance_and_make_no_noise():
+    mean, variance = data()
+    start = np.zeros_like(mean), np.ones_like(mean)
+    for bad in (np.nan, np.inf, -np.inf):
+        wrong = np.where(np.arange(40) == 1, bad, mean), np.where(np.arange(40) == 2, -9, variance)
+        assert not np.isfinite(distance(wrong, (mean, variance), EPSILON).larger)
+        assert not start_left(wrong, (mean, variance), start, EPSILON).explained > 0
+
+
 @pytest.mark.parametrize(("momentum", "steps"), [(0.99, 264), (0.9, 4), (0.999, 1000)])
 def test_the_start_values_that_are_left_are_those_of_the_moving_average(momentum, steps):
     mean, variance = data()

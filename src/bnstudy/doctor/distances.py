@@ -21,6 +21,7 @@ class Distance(NamedTuple):
         return max(self.shift, self.scale)
 
 
+@np.errstate(invalid="ignore")  # statistics that are no numbers are judged elsewhere
 def distance(moving: Statistics, data: Statistics, epsilon: float) -> Distance:
     """Compare statistics as batch norm uses them: with epsilon, so a constant channel counts 0."""
     (mean, variance), (right, spread) = moving, data
@@ -36,6 +37,7 @@ class Fit(NamedTuple):
     explained: float
 
 
+@np.errstate(invalid="ignore")
 def start_left(moving: Statistics, data: Statistics, start: Statistics, epsilon: float) -> Fit:
     """Fit the weight r that the start values still have: moving = r start + (1 - r) data."""
     scales = np.sqrt(data[1] + epsilon), data[1] + start[1]
@@ -44,6 +46,7 @@ def start_left(moving: Statistics, data: Statistics, start: Statistics, epsilon:
     return _fit(full, seen)
 
 
+@np.errstate(invalid="ignore")
 def inverse_batch_size(moving: Statistics, data: Seen, epsilon: float) -> Fit:
     """Fit 1/B, where B is the number of images in a batch of the training.
 
@@ -55,6 +58,7 @@ def inverse_batch_size(moving: Statistics, data: Seen, epsilon: float) -> Fit:
     return _fit(lacking, (spread - moving[1]) / (spread + epsilon))
 
 
+@np.errstate(invalid="ignore")
 def _fit(x: np.ndarray, y: np.ndarray) -> Fit:
     """Fit y = value x by least squares."""
     if not x.any() or not y.any():

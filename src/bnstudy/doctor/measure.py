@@ -110,7 +110,7 @@ def measure(model: keras.Model, images: np.ndarray, labels: np.ndarray | None) -
     if not found:
         return None
     order = np.random.default_rng(0).permutation(len(images))  # no batch of one class alone
-    order = order[: max(SOME, MEMORY // (ACTIVATIONS * largest))]
+    order = order[: max(limits.FEWEST_IMAGES, MEMORY // (ACTIVATIONS * largest))]
     given, images = len(images), images[order]
     layers = [place.layer for place in found]
     forward = Forward(model, layers, images[0])

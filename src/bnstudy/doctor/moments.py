@@ -13,6 +13,7 @@ class Moments(NamedTuple):
     variance: np.ndarray  # [C], float64
 
 
+@np.errstate(invalid="ignore")  # of infinite values
 def combine(a: Moments | None, b: Moments) -> Moments:
     """Return the moments of two batches together.
 
