@@ -89,9 +89,9 @@ def test_the_users_mistakes_are_one_line_and_need_no_tensorflow(folder):
     ended = subprocess.run(
         [sys.executable, "-c", probe, json.dumps(calls)], capture_output=True, text=True, check=True
     )
-    sentence, answer = ended.stdout.splitlines()
-    assert "has no batch norm" in sentence
-    assert json.loads(answer) == [[2] * len(WRONG) + [0], False]
+    said = ended.stdout.splitlines()
+    assert json.loads(said[-1]) == [[2] * len(WRONG) + [0], False]
+    assert "has no batch norm" in said[0]
     for line, (_, says) in zip(ended.stderr.splitlines(), WRONG, strict=True):
         assert line.startswith("bnstudy: ")
         assert says in line
