@@ -64,21 +64,10 @@ def test_the_readme_shows_the_published_speeds(full_width):
             if row["name"] == "case c"
         },
     )
-    itself, plain, keras = (
-        ratio[f"case c {pair}"]
-        for pair in (
-            "float32 / case c, autodiff float32",
-            "float32 / plain TensorFlow float32",
-            "bfloat16 / Keras fit float32",
-        )
-    )
+    plain = ratio["case c float32 / plain TensorFlow float32"]
     for said in (
-        "{:.2f} times as fast as itself with automatic gradients ({:.2f} to {:.2f} ".format(
-            *itself
-        ),
         "own fused batch norm, {:.2f} ({:.2f} to {:.2f})".format(*plain),
         f"{speed['float32']:.0f} images/s in float32 and on {speed['bfloat16']:.0f} in bfloat16",
-        f"{keras[0]:.2f} times as fast as Keras's `fit`",
     ):
         assert said in readme
 
@@ -97,7 +86,8 @@ def test_a_published_run_is_complete_and_its_result_is_its_last_epoch(folder):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_a_page_links_to_exists(page):
-    links = [part.partition(")")[0] for part in page.read_text(encoding="utf-8").split("](")[1:]]
+    prose = "".join(page.read_text(encoding="utf-8").split("```")[::2])  # without blocks of code
+    links = [part.partition(")")[0] for part in prose.split("](")[1:]]
     for link in links:
         if not link.startswith("http"):
             assert (page.parent / link.partition("#")[0]).exists(), link
