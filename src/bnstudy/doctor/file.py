@@ -54,6 +54,7 @@ def _json(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             config = json.loads(archive.read(CONFIG)) if CONFIG in names else None
+    # zipfile raises NotImplementedError for a compression that it does not know.
     except (ValueError, RecursionError, zipfile.BadZipFile, OSError, NotImplementedError) as error:
         raise UserError(f"{path} is damaged: {one_line(error)}") from None
     if not isinstance(config, dict) or WEIGHTS not in names:

@@ -193,4 +193,4 @@ def test_the_figure_shows_every_arm_and_the_verdict(analysis, tmp_path):
 
 def test_the_figure_can_be_drawn_before_there_are_runs(analysis, tmp_path):
     figure = analysis.draw({"arms": {}}, analysis.judge({"arms": {}}))
-    save(figure, tmp_path / "figure.png")
+    assert save(figure, tmp_path / "figure.png").stat().st_size > 10_000

@@ -35,4 +35,5 @@ def test_a_cost_that_is_not_finite_is_marked(analysis, measured):
 
 def test_the_figure_can_be_drawn_before_there_are_runs(analysis, tmp_path):
     found = analysis.measure([])
-    save(analysis.draw(found, analysis.judge(found)), tmp_path / "figure.png")
+    figure = analysis.draw(found, analysis.judge(found))
+    assert save(figure, tmp_path / "figure.png").stat().st_size > 10_000
