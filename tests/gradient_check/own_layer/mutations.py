@@ -307,4 +307,12 @@ MUTATIONS = [
         "right",
         TESTS + "test_candidates.py::test_the_mistake_is_named",
     ),
+    (
+        "take a wrong sign for a cache in another order",
+        "gradient_check/own_layer/check.py",
+        "return OTHER_ORDER in mistake or mistake == WRONG_SIGN",
+        "return OTHER_ORDER in mistake",
+        TESTS
+        + "test_check.py::test_a_wrong_sign_is_not_taken_for_a_cache_unpacked_in_another_order",
+    ),
 ]

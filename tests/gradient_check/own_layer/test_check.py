@@ -344,3 +344,20 @@ def test_an_error_in_the_column_whose_gradients_are_small_is_noticed():
 
     result = bnstudy.check_layer(forward, backward, (units * x, gamma, beta))
     assert result.rows[0].verdict == "FAIL"
+
+
+def test_a_wrong_sign_is_not_taken_for_a_cache_unpacked_in_another_order():
+    """In (x - mean) r, exchanging x and mean changes the sign of one gradient, and nothing else."""
+
+    def forward(x, mean, r):
+        return (x - mean) * r, (x, mean, r)
+
+    def backward(dy, cache):
+        x, mean, r = cache
+        return dy * r, -(dy * r).sum(0), -(dy * (x - mean)).sum(0)
+
+    random = np.random.default_rng(0)
+    inputs = (random.normal(size=(6, 4)), random.normal(size=4), random.uniform(0.5, 2, size=4))
+    result = bnstudy.check_layer(forward, backward, inputs)
+    assert [row.mistake for row in result.rows] == ["", "", "the sign (a factor of -1)"]
+    assert result.problems == ()

@@ -19,6 +19,7 @@ from bnstudy.gradient_check.own_layer.call import Layer, is_real, to_numpy
 from bnstudy.gradient_check.own_layer.candidates import OTHER_ORDER
 from bnstudy.gradient_check.own_layer.file import check_file, template
 from bnstudy.gradient_check.own_layer.inputs import find_inputs
+from bnstudy.gradient_check.own_layer.names import WRONG_SIGN
 from bnstudy.gradient_check.own_layer.report import FAIL, LayerResult, Row
 from bnstudy.gradient_check.own_layer.row import Given, make_row, relative
 
@@ -98,11 +99,16 @@ def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], 
     rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
     problems = list(returned.problems)
     failed = [row for row in rows if row.verdict == FAIL]
-    if any(OTHER_ORDER not in row.mistake for row in failed) and (
+    if not all(_needs_no_other_order(row.mistake) for row in failed) and (
         order := _order_of_cache(layer, dy, y, cache, opinions)
     ):
         rows, problems = [replace(row, mistake="") for row in rows], problems + order
     return rows, problems or repeated or ([] if failed else bent)
+
+
+def _needs_no_other_order(mistake: str) -> bool:
+    """Whether a mistake says enough: with x - mean, a wrong sign looks like a swap of the two."""
+    return OTHER_ORDER in mistake or mistake == WRONG_SIGN
 
 
 def _arrays(layer: Layer) -> list[np.ndarray]:

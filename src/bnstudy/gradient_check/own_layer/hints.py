@@ -28,6 +28,32 @@ HINTS = {
     ("dense", "dx"): ("x enters every column of y, each with one column of w", "(3), one pixel"),
     ("dense", "dw"): ("w is used once for every example: add up", "(2), one pixel"),
     ("dense", "db"): ("b is added to every example: add up all paths", "(14)"),
+    # Batch norm in four steps, as notebooks/2_backprop_by_hand.py takes them, and its network.
+    ("scale_and_shift", "dx_hat"): ("what lies between y and x_hat?", "(16)"),
+    ("scale_and_shift", "dgamma"): ("what multiplies gamma in (13)? Add up all paths", "(15)"),
+    ("scale_and_shift", "dbeta"): (
+        "beta is added to every element of its column: add up all paths",
+        "(14)",
+    ),
+    ("normalize", "dx"): ("what multiplies x where mean and variance are given?", "(17c)"),
+    ("normalize", "dmean"): ("every element of the column uses the mean: add up", "(17b)"),
+    ("normalize", "dvariance"): (
+        "differentiate r; every element of the column uses it: add up",
+        "(17a)",
+    ),
+    ("variance", "dx"): (
+        "what is the slope of a square, and what does the mean do to it?",
+        "(17c)",
+    ),
+    ("variance", "dmean"): ("every element of the column uses the mean: add up", "(17b)"),
+    ("mean", "dx"): ("how much does one element count in the mean of its column?", "(17c)"),
+    **{
+        ("network", gradient): (
+            "the dx of a layer is the dy of the layer before it, and each needs its own cache",
+            "(25)",
+        )
+        for gradient in ("dx", "dw1", "dgamma", "dbeta", "dw2")
+    },
 }
 
 # Words of a mistake's name -> the place to look at

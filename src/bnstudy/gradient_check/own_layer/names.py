@@ -11,6 +11,7 @@ from bnstudy.gradient_check.own_layer.candidates import SAME, Case, candidates
 from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 UNKNOWN = "no known mistake matches"
+WRONG_SIGN = "the sign (a factor of -1)"
 
 
 def name(case: Case) -> str:
@@ -117,7 +118,7 @@ def _factor(case: Case) -> str | None:
     if factor is None or alone:
         return None
     if abs(factor + 1) < SAME:
-        return "the sign (a factor of -1)"
+        return WRONG_SIGN
     x, y = case.x, case.y
     own = case.layer.names[case.position]
     lengths = {
