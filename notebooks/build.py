@@ -112,15 +112,20 @@ def _source(cell: NotebookNode) -> str:
 
 
 def _outputs(cell: NotebookNode, stem: str, figures: dict[str, bytes]) -> Iterator[str]:
-    """Yield the outputs of a cell as Markdown; add its figures."""
+    """Yield the outputs of a cell as Markdown, texts that follow each other as one; add figures."""
+    text = ""
     for output in cell.get("outputs", []):
         data = output.get("data", {})
-        if "image/png" in data:
-            name = f"{stem}_{len(figures) + 1}.png"
-            figures[name] = base64.b64decode(data["image/png"])
-            yield f"![What the cell above draws](figures/{name})"
-        elif text := output.get("text") or data.get("text/plain"):
+        if "image/png" not in data:
+            text += output.get("text") or data.get("text/plain", "")
+            continue
+        if text:
             yield _fenced("text", text.rstrip())
+        name, text = f"{stem}_{len(figures) + 1}.png", ""
+        figures[name] = base64.b64decode(data["image/png"])
+        yield f"![What the cell above draws](figures/{name})"
+    if text:
+        yield _fenced("text", text.rstrip())
 
 
 def _fenced(language: str, text: str) -> str:

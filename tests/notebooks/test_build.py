@@ -5,7 +5,16 @@ import sys
 import zipfile
 
 import pytest
-from notebook_helpers import BUILD, LESSONS, ROOT, nbformat, new_code_cell, new_notebook, new_output
+from notebook_helpers import (
+    BUILD,
+    LESSONS,
+    ROOT,
+    nbformat,
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
 
 COPIES = ROOT / "docs" / "lessons"
 STALE = "run python notebooks/build.py --render {}"
@@ -70,11 +79,16 @@ def test_outputs_become_text_and_figures_become_files():
     shown = new_output("display_data", {"image/png": "aGk=", "text/plain": "<Figure>"})
     printed = new_output("stream", text="cost 0.5\n")
     value = new_output("execute_result", {"text/plain": "42"})
-    cell = new_code_cell("x", outputs=[printed, value, shown])
+    cell = new_code_cell("x", outputs=[printed, value, shown, printed])
     text, figures = BUILD["as_markdown"](new_notebook(cells=[cell]), "0_x")
     assert figures == {"0_x_1.png": b"hi"}
-    parts = ("```python\nx\n```", "```text\ncost 0.5\n```", "42", "(figures/0_x_1.png)")
-    assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+    _, *parts = text.split("\n\n")
+    assert parts == [
+        "```python\nx\n```",
+        "```text\ncost 0.5\n42\n```",
+        "![What the cell above draws](figures/0_x_1.png)",
+        "```text\ncost 0.5\n```\n",
+    ]
     assert "<Figure>" not in text
 
 
