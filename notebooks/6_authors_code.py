@@ -180,6 +180,7 @@ for name, folder in folders.items():
     )
     plt.plot(log.metrics["epoch"], accuracies, "o-", label=name)
 plt.axhline(0.1, color="black", linewidth=0.8, linestyle=":", label="guessing")
+plt.xticks(range(1, EPOCHS + 1))
 plt.xlabel("epoch")
 plt.ylabel("training accuracy")
 plt.legend(fontsize=8)

@@ -1,6 +1,6 @@
 """Make the notebooks of the lessons, and the copies that can be read without running anything.
 
-    python notebooks/build.py            build/notebooks/: the notebooks, a wheel, the derivations
+    python notebooks/build.py            build/notebooks/: the notebooks, and what they need
     python notebooks/build.py --render   docs/lessons/: run every lesson, and renew its copy
     python notebooks/build.py --render 2 the same of lesson 2 alone
 
@@ -139,6 +139,8 @@ def write_release(folder: Path = RELEASE) -> None:
     for lesson in lessons():
         nbformat.write(load(lesson), folder / f"{lesson.stem}.ipynb")
     shutil.copy(ROOT / "docs" / "backprop.md", folder / "docs")  # hints name its equations
+    without = shutil.ignore_patterns("*.png", "bench", "checkpoints")
+    shutil.copytree(ROOT / "logs" / "published", folder / "published", ignore=without)
     wheel = ["wheel", "-q", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
     subprocess.run([sys.executable, "-m", "pip", *wheel], check=True)
 

@@ -6,5 +6,7 @@ import sys
 
 ADDRESS = "bnstudy-*.whl"  # a wheel beside this notebook; or git+https://... of a repository
 if importlib.util.find_spec("bnstudy") is None:
-    source = (sorted(glob.glob(ADDRESS)) or [ADDRESS])[-1]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
+    sources = [ADDRESS] if "://" in ADDRESS else sorted(glob.glob(ADDRESS))
+    if not sources:
+        raise FileNotFoundError(f"put {ADDRESS} beside this notebook, then run this cell again")
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", sources[-1]], check=True)

@@ -1,5 +1,6 @@
 """notebooks/build.py: what stands in a lesson is in its notebook and in its copy."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -58,6 +59,11 @@ def test_the_copy_shows_its_figures_once_each_and_no_others_are_kept(stem):
     assert kept, "a lesson without a figure?"
 
 
+def test_the_list_of_lessons_has_each_of_them():
+    index = (COPIES / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[.*?\]\((.*?)\.md\)", index, re.MULTILINE) == list(LESSONS)
+
+
 def test_every_solution_belongs_into_a_blank():
     for stem, lesson in LESSONS.items():
         notebook = BUILD["load"](lesson)
@@ -101,6 +107,16 @@ def test_a_formula_becomes_one_that_github_shows():
     assert "and $w$." in text
 
 
+def test_the_install_cell_says_what_is_missing_where_there_is_no_wheel(tmp_path):
+    install = BUILD["load"](LESSONS["2_backprop_by_hand"]).cells[1].source
+    ended = subprocess.run(  # -I -S: without any installed package
+        [sys.executable, "-I", "-S", "-c", install], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    last = "FileNotFoundError: put bnstudy-*.whl beside this notebook, then run this cell again"
+    assert ended.stderr.splitlines()[-1] == last
+
+
 @pytest.mark.full_size
 def test_the_release_folder_installs_itself_in_a_fresh_environment(tmp_path):
     """The install cell finds the wheel beside the notebook; nothing else is installed by hand."""
@@ -109,6 +125,7 @@ def test_the_release_folder_installs_itself_in_a_fresh_environment(tmp_path):
     (wheel,) = release.glob("*.whl")
     assert "bnstudy/data/digits.npz" in zipfile.ZipFile(wheel).namelist()
     assert len(list(release.glob("*.ipynb"))) == len(LESSONS)
+    assert list(release.glob("published/*/*/result.json"))
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)
     install = BUILD["load"](LESSONS["2_backprop_by_hand"]).cells[1].source
     code = f"{install}\nimport bnstudy\nprint(bnstudy.__file__)"

@@ -14,9 +14,16 @@ SMALL = {
     "1_three_cases": TRAINING,
     "3_moving_averages": TRAINING,
     "4_amsgrad": {},
+    "5_five_questions": {**TRAINING, "SEEDS": [0]},
     "6_authors_code": TRAINING,
 }  # lesson 2 has a test file of its own
-FIGURES = {"1_three_cases": 2, "3_moving_averages": 3, "4_amsgrad": 2, "6_authors_code": 1}
+FIGURES = {
+    "1_three_cases": 2,
+    "3_moving_averages": 3,
+    "4_amsgrad": 2,
+    "5_five_questions": 2,
+    "6_authors_code": 1,
+}
 LONGEST = 300  # seconds for a lesson
 
 
@@ -96,6 +103,40 @@ def test_lesson_4_ends_where_its_text_says(finished):
     assert steps == {"paper": "3.16", "keras": "1.00", "optax": "1.00", "as_posted": "3.16"}
     assert "our own `amsgrad` above: first step 3.16" in text
     assert "Keras's is 7.2 times optax's" in text
+
+
+def test_lesson_5_shows_every_question_and_every_published_run(finished):
+    text = lesson_text(finished("5_five_questions"))
+    assert len(re.findall(r"^Question [1-5]: ", text, re.MULTILINE)) == 5
+    for folder in (ROOT / "logs/published").glob("*/case-*"):
+        result = bnstudy.load_log(folder).result
+        numbers = [f"{result[f'{split}_accuracy']:.4f}" for split in ("train", "test")]
+        assert f"{folder.name} " in text
+        (row,) = {line for line in text.splitlines() if line.split()[:1] == [folder.name]}
+        assert row.split()[1:3] == numbers
+
+
+def test_the_copy_of_lesson_5_has_the_verdicts_and_the_runs_that_are_published_now(capsys):
+    cells = BUILD["load"](LESSONS["5_five_questions"]).cells
+    names = {}
+    for start in ("import json", "from collections import Counter", "from pathlib import Path"):
+        (source,) = [cell.source for cell in cells if cell.source.startswith(start)]
+        exec(source, names)
+    copy = (ROOT / "docs/lessons/5_five_questions.md").read_text(encoding="utf-8")
+    missing = set(capsys.readouterr().out.splitlines()) - set(copy.splitlines())
+    assert missing == set(), "run python notebooks/build.py --render 5"
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [([0.2, 0.5], "holds"), ([0.19, 0.5], "undecided"), ([-0.5, 0.19], "fails")],
+)
+def test_lesson_5_judges_by_its_threshold_alone(differences, verdict):
+    cells = BUILD["load"](LESSONS["5_five_questions"]).cells
+    (rule,) = [cell.source for cell in cells if "def judge" in cell.source]
+    names = {}
+    exec(rule, names)
+    assert names["judge"](differences, names["THRESHOLD"]) == verdict
 
 
 def test_lesson_6_finds_the_three_mistakes_and_amsgrad_hides_a_constant_factor(finished):
