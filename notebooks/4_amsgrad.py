@@ -84,9 +84,10 @@ plt.show()
 # $+1$, the worst point.
 #
 # Why? The large gradient points the right way. But it enters its own denominator at once, so its
-# step is short; and a few hundred steps of $\beta_2 = 0.99$ later it is forgotten, so the small
-# gradients, which point the wrong way, get steps as long. There are a hundred of them. AMSGrad does
-# not forget: in its denominator, the 1010 stays.
+# steps are short. Then, with $\beta_2 = 0.99$, it is forgotten little by little
+# ($0.99^{100} = 0.37$), so that the steps of the small gradients, which point the wrong way,
+# grow longer and longer. There are a hundred of those. AMSGrad does not forget: in its
+# denominator, the 1010 stays.
 #
 # A fair warning: this problem was made for Adam to fail on. It says nothing about how often that
 # happens when networks are trained.
