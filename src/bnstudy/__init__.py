@@ -17,6 +17,7 @@ __all__ = [
     "Config",
     "Interrupted",
     "RunLog",
+    "TensorBoard",
     "UserError",
     "check_layer",
     "diagnose",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from bnstudy.analysis.tensorboard import TensorBoard
     from bnstudy.config.load import load_config
     from bnstudy.config.schema import Config
     from bnstudy.doctor.diagnosis import diagnose
@@ -45,6 +47,7 @@ _HOMES = {
     "Config": "config.schema",
     "Interrupted": "interrupts",
     "RunLog": "run_folder.log",
+    "TensorBoard": "analysis.tensorboard",
     "UserError": "errors",
     "check_layer": "gradient_check.own_layer.check",
     "diagnose": "doctor.diagnosis",

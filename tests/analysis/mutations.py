@@ -8,6 +8,7 @@ PROBE = "tests/analysis/test_probe.py::"
 STATISTICS = "tests/analysis/test_statistics.py::"
 
 ALONG = "tests/analysis/test_along_training.py::"
+TENSORBOARD = "tests/analysis/test_tensorboard.py"
 
 MUTATIONS = [
     (
@@ -268,5 +269,33 @@ MUTATIONS = [
         "if normalized and self.kind == SOURCE:",
         "if normalized and self.kind is None:",
         "tests/analysis/test_choice.py::test_every_network_has_its_kinds",
+    ),
+    (
+        "let TensorBoard move the moving statistics",
+        "analysis/tensorboard.py",
+        "with put_back(training.model):",
+        "if True:",
+        f"{TENSORBOARD}::test_the_run_is_the_same_to_the_last_bit",
+    ),
+    (
+        "show TensorBoard what the layers put out in inference",
+        "analysis/tensorboard.py",
+        "Context(training=True)",
+        "Context(training=False)",
+        f"{TENSORBOARD}::test_the_histograms_are_those_of_the_network_that_the_probe_sees",
+    ),
+    (
+        "show TensorBoard another batch than the probe",
+        "analysis/tensorboard.py",
+        "batches[:1]",
+        "[(batches[0][0][::-1] * 1.1, batches[0][1])]",
+        f"{TENSORBOARD}::test_the_histograms_are_those_of_the_network_that_the_probe_sees",
+    ),
+    (
+        "show TensorBoard the network in the middle of the next epoch, where a run continues",
+        "analysis/tensorboard.py",
+        "training.state.rows and not training.state.step",
+        "training.state.rows",
+        f"{TENSORBOARD}::test_the_histograms_are_those_of_the_network_that_the_probe_sees",
     ),
 ]

@@ -7,6 +7,7 @@ WEIGHTS = "tests/run_folder/test_weights.py"
 CHECKPOINT = "tests/run_folder/test_checkpoint.py"
 FILES = "tests/run_folder/test_files.py"
 ENVIRONMENT = "tests/run_folder/test_environment.py"
+EVENTS = "tests/run_folder/test_events.py"
 
 MUTATIONS = [
     (
@@ -240,5 +241,61 @@ MUTATIONS = [
         'if name.count("/") == 1',
         'if "/" in name',
         f"{WEIGHTS}::test_without_the_file_the_weights_come_from_the_last_checkpoint",
+    ),
+    (
+        "number the epochs of TensorBoard's files without zeros",
+        "run_folder/events.py",
+        "row.epoch:07}",
+        "row.epoch}",
+        f"{EVENTS}::test_the_files_are_read_in_the_order_of_the_epochs",
+    ),
+    (
+        "count TensorBoard's steps from 0",
+        "run_folder/events.py",
+        "step=row.epoch,",
+        "step=row.epoch - 1,",
+        f"{EVENTS}::test_the_scalars_are_the_columns_of_the_log_and_the_step_is_the_epoch",
+    ),
+    (
+        "write TensorBoard's files of earlier epochs again, without their histograms",
+        "run_folder/events.py",
+        "elif not path.exists():",
+        "else:",
+        f"{EVENTS}::test_epochs_that_are_written_again_are_there_once_and_earlier_histograms_stay",
+    ),
+    (
+        "keep the last epoch's file of TensorBoard when its metrics are new",
+        "run_folder/events.py",
+        "if row is rows[-1] and histograms:",
+        "if row is rows[-1] and histograms and not path.exists():",
+        f"{EVENTS}::test_epochs_that_are_written_again_are_there_once_and_earlier_histograms_stay",
+    ),
+    (
+        "show epochs in TensorBoard that the run has gone back before",
+        "run_folder/events.py",
+        "        path.unlink()\n",
+        "        pass\n",
+        f"{EVENTS}::test_of_a_run_that_went_back_to_an_earlier_epoch_the_later_ones_are_gone",
+    ),
+    (
+        "let TensorBoard read a file that is being written",
+        "run_folder/events.py",
+        'ready = path.with_name("next")',
+        'ready = path.with_name(f"next-{path.name}")',
+        f"{EVENTS}::test_tensorboard_never_sees_half_a_file",
+    ),
+    (
+        "train first and miss TensorBoard at the end",
+        "analysis/tensorboard.py",
+        "        events.require()\n",
+        "",
+        "tests/cli/test_run.py::test_without_tensorboard_installed_nothing_is_trained",
+    ),
+    (
+        "leave what a killed process left where TensorBoard looks",
+        "run_folder/folder.py",
+        "weights.EPOCHS, events.FOLDER)",
+        "weights.EPOCHS)",
+        f"{FOLDER}::test_what_a_killed_process_left_is_removed",
     ),
 ]

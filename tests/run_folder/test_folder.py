@@ -134,7 +134,9 @@ def test_files_that_other_programs_leave_are_no_obstacle(tmp_path, run_folder, n
 
 def test_what_a_killed_process_left_is_removed(run_folder):
     leftovers = [".metrics.csv.77.tmp", "checkpoints/.step-00000009.npz.77.tmp"]
-    (run_folder / "checkpoints").mkdir()
+    leftovers += ["epochs/.epoch-0009.npz.77.tmp", "tensorboard/.next.77.tmp"]
+    for name in ("checkpoints", "epochs", "tensorboard"):
+        (run_folder / name).mkdir()
     for name in leftovers:
         (run_folder / name).write_text("half")
     (run_folder / "notes.tmp").write_text("the user's own")

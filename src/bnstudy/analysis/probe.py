@@ -78,7 +78,7 @@ def probe(run_folder: str | Path, images: int = 500, data: str | Path | None = N
         config = config.model_copy(update={"data": here})
     dataset = load_dataset(config.data)
     standardize = standardizers(dataset, config.data.standardize).train
-    batches = _batches(config, dataset, images, standardize)
+    batches = full_batches(config, dataset, images, standardize)
     steps = TrainingBatches(config, dataset, standardize).steps
     model = Model(config, tf.float32, PRECISIONS[config.training.precision])
     landscape = Landscape(model, batches)
@@ -93,8 +93,19 @@ def probe(run_folder: str | Path, images: int = 500, data: str | Path | None = N
     return Probe(last.run, sum(len(labels) for _, labels in batches), snapshots)
 
 
-def _batches(config: Config, dataset: Dataset, most: int, standardize: Callable) -> list[Batch]:
-    """Return training images in full batches, standardized as in training."""
+def full_batches(config: Config, dataset: Dataset, most: int, standardize: Callable) -> list[Batch]:
+    """Return training images in full batches, standardized as in training.
+
+    Args:
+        config: of the run.
+        dataset: its images.
+        most: so many images at most, class-balanced.
+        standardize: `standardizers(...).train`.
+
+    Raises:
+        UserError: they are too few for one batch.
+
+    """
     least = max(2, config.ghost_batches() or 1)
     if most < least:
         raise UserError(f"images is {most}, must be at least {least}")

@@ -11,6 +11,11 @@ from bnstudy.errors import UserError
 from bnstudy.output import echo
 from bnstudy.run_folder.name import run_name
 
+TENSORBOARD = (
+    "let TensorBoard show metrics, activations and gradients (tensorboard --logdir logs); "
+    "needs pip install 'bnstudy[tensorboard]'"
+)
+
 
 def add_parser(commands: Commands) -> None:
     """Add the command."""
@@ -23,16 +28,22 @@ def add_parser(commands: Commands) -> None:
     add("--out", metavar="DIR", type=path, help="run folder [logs/case-CASE_PRESET_seed-N]")
     add("--seed", metavar="N", type=int, help="same as --set seed=N")
     add("--fresh", action="store_true", help="start over; the old folder is kept aside")
+    add("--tensorboard", action="store_true", help=TENSORBOARD)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train, or report a run that has finished."""
     config = config_of(options)
-    from bnstudy.run_folder.folder import finished_result  # NumPy: not for a wrong argument
+    from bnstudy.run_folder import events  # NumPy: not for a wrong argument
+    from bnstudy.run_folder.folder import finished_result
+    from bnstudy.run_folder.log import read_metrics
 
     folder = options.out or Path("logs") / run_name(config, options.preset, options.config)
+    watch = bnstudy.TensorBoard() if options.tensorboard else None
     finished = None if options.fresh else finished_result(folder, config)
-    result = finished or bnstudy.run(config, folder, fresh=options.fresh)
+    if finished and watch:
+        events.write(folder, read_metrics(folder / "metrics.csv"))
+    result = finished or bnstudy.run(config, folder, fresh=options.fresh, watch=watch)
     ended = f"test accuracy {result['test_accuracy']:.4f} in epoch {result['epochs']}"
     if "diverged_at_step" in result:
         ended = f"diverged at step {result['diverged_at_step']}, in epoch {result['epochs']}"

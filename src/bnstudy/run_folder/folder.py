@@ -13,7 +13,7 @@ import filelock
 from bnstudy.config.load import differences, load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
-from bnstudy.run_folder import checkpoint, files, log, weights
+from bnstudy.run_folder import checkpoint, events, files, log, weights
 
 
 def lock_of(folder: Path) -> Path:
@@ -143,7 +143,8 @@ def _refuse_other_files(folder: Path) -> None:
 
 def _write_or_check_config(folder: Path, config: Config) -> None:
     """Write config.yaml into a new folder, or check the one that is there."""
-    for path in (*folder.iterdir(), *folder.glob("checkpoints/*"), *folder.glob("epochs/*")):
+    inside = ("checkpoints", weights.EPOCHS, events.FOLDER)
+    for path in (*folder.iterdir(), *(p for name in inside for p in folder.glob(f"{name}/*"))):
         if files.is_temporary(path):
             path.unlink()
     if (folder / "config.yaml").exists():

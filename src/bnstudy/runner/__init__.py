@@ -4,18 +4,26 @@ Imports `model`, `data`, `run_folder`, `plots` and what is below them.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
 from bnstudy.run_folder.folder import finished_result
 
+if TYPE_CHECKING:
+    from bnstudy.runner.training import Training
+
 
 def run(
-    config: Config, out_dir: str | Path, *, fresh: bool = False, command: Sequence[str] = ()
+    config: Config,
+    out_dir: str | Path,
+    *,
+    fresh: bool = False,
+    command: Sequence[str] = (),
+    watch: "Callable[[Path, Training], None] | None" = None,
 ) -> dict[str, Any]:
     """Train as configured and leave a run folder, as `bnstudy run` does.
 
@@ -28,6 +36,8 @@ def run(
         out_dir: the run folder; ~ is the home folder.
         fresh: start over; what is there is kept aside.
         command: for environment.json; the current process's unless given.
+        watch: called with the run folder and the run whenever metrics.csv has been written, such as
+            `bnstudy.TensorBoard()`; must leave the run as it is.
 
     Returns:
         The metrics of the last epoch, as in result.json.
@@ -52,4 +62,10 @@ def run(
     import_tensorflow()
     from bnstudy.runner.loop import train_to_the_end
 
-    return train_to_the_end(config, folder, fresh=fresh, command=list(command) or sys.argv)
+    return train_to_the_end(
+        config,
+        folder,
+        fresh=fresh,
+        command=list(command) or sys.argv,
+        watch=watch or (lambda *_: None),
+    )

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ NO_BFLOAT16 = (
 )
 
 
+Watch = Callable[[Path, Training], None]
+
+
 def train_to_the_end(
-    config: Config, folder: Path, *, fresh: bool, command: list[str]
+    config: Config, folder: Path, *, fresh: bool, command: list[str], watch: Watch
 ) -> dict[str, Any]:
     """Do the work of `bnstudy.run`, with TensorFlow imported.
 
@@ -39,6 +42,7 @@ def train_to_the_end(
         folder: the run folder.
         fresh: start over; what is there is kept aside.
         command: for environment.json.
+        watch: called with the folder and the run whenever metrics.csv has been written.
 
     Returns:
         The content of result.json.
@@ -54,7 +58,7 @@ def train_to_the_end(
             warnings.warn(NO_BFLOAT16, stacklevel=4)
         dataset = load_dataset(config.data)  # first: without data, no folder is made
         with interrupts.graceful_stop() as stop, claim(folder, config, fresh=fresh):
-            return _run(Training(config, dataset), folder, command, stop)
+            return _run(Training(config, dataset), folder, command, stop, watch)
 
 
 @contextlib.contextmanager
@@ -75,17 +79,19 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _run(training: Training, folder: Path, command: list[str], stop: StopRequest) -> dict[str, Any]:
+def _run(
+    training: Training, folder: Path, command: list[str], stop: StopRequest, watch: Watch
+) -> dict[str, Any]:
     """Train in a folder that this process has locked."""
     config = training.config
     training.restore(folder / "checkpoints")
     extend(folder, config)
-    log.write_metrics(folder, training.state.rows)
+    _write_metrics(training, folder, watch)
     copies = 2 if config.data.augment else 1
     progress = ProgressBar(config.training.epochs, copies * len(training.dataset.train_labels))
     with record_run(folder, command, training.step):
         try:
-            diverged_at = _train(training, folder, progress, stop)
+            diverged_at = _train(training, folder, progress, stop, watch)
         finally:
             progress.close()
         plot_run(folder)
@@ -98,8 +104,13 @@ def _run(training: Training, folder: Path, command: list[str], stop: StopRequest
     return result
 
 
+def _write_metrics(training: Training, folder: Path, watch: Watch) -> None:
+    log.write_metrics(folder, training.state.rows)
+    watch(folder, training)
+
+
 def _train(
-    training: Training, folder: Path, progress: ProgressBar, stop: StopRequest
+    training: Training, folder: Path, progress: ProgressBar, stop: StopRequest, watch: Watch
 ) -> int | None:
     """Run the remaining epochs; save at intervals, and when asked to stop.
 
@@ -136,12 +147,12 @@ def _train(
             if config.training.on_divergence == "stop":
                 raise
             step = training.record_divergence()
-            log.write_metrics(folder, training.state.rows)
+            _write_metrics(training, folder, watch)
             return step
         if config.checkpoint.keep_epochs:
             weights.save_epoch(folder, config, training.state.epoch, training.weights())
         save()
-        log.write_metrics(folder, training.state.rows)
+        _write_metrics(training, folder, watch)
         progress.end_epoch(row)
     return None
 
