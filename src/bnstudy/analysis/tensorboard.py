@@ -52,10 +52,7 @@ class TensorBoard:
         ((images, _),) = landscape.batches
         with put_back(training.model):  # training moves the moving statistics
             outputs = layer_outputs(training.model, images, Context(training=True))
-        values = {
-            f"activations/{name}": output.numpy().astype(np.float64)
-            for name, output in outputs.items()
-        }
+        values = {f"activations/{name}": output.numpy() for name, output in outputs.items()}
         _, gradient = landscape(landscape.weights)
         names = landscape.names()
         for name in training.model.parameters:

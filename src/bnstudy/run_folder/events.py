@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from bnstudy.run_folder.files import write_bytes_atomic
 from bnstudy.run_folder.log import COLUMNS, EpochMetrics
 
 FOLDER = "tensorboard"
+BUCKETS = 30  # of a histogram, as tf.summary.histogram has them
 
 
 def require() -> None:
@@ -30,7 +32,7 @@ def require() -> None:
 
     """
     try:
-        import tensorboard.plugins.histogram.summary_v2
+        import tensorboard.plugins.histogram.metadata
         import tensorboard.plugins.scalar.summary_v2
         import tensorboard.summary.writer.record_writer  # noqa: F401
     except ImportError as error:
@@ -77,13 +79,11 @@ def _write_file(path: Path, contents: bytes) -> None:
 def _contents(row: EpochMetrics, histograms: Mapping[str, np.ndarray]) -> bytes:
     """Return the file of one epoch, whose number is the step of its events."""
     from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.plugins.histogram.summary_v2 import histogram_pb
     from tensorboard.plugins.scalar.summary_v2 import scalar_pb
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     summaries = [scalar_pb(f"metrics/{name}", getattr(row, name)) for name in COLUMNS[1:]]
-    for name, values in histograms.items():
-        summaries.append(histogram_pb(name, values[np.isfinite(values)]))
+    summaries += [_histogram(name, values) for name, values in histograms.items()]
     now, file = time.time(), io.BytesIO()
     writer = RecordWriter(file)
     writer.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
@@ -91,3 +91,24 @@ def _contents(row: EpochMetrics, histograms: Mapping[str, np.ndarray]) -> bytes:
         event = Event(wall_time=now, step=row.epoch, summary=summary)
         writer.write(event.SerializeToString())
     return file.getvalue()
+
+
+def _histogram(name: str, values: np.ndarray) -> Any:
+    """Return TensorBoard's summary of the finite values.
+
+    Its own `histogram_pb` counts the same, but needs 30 bytes for each value, and 13 times as long.
+    """
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.histogram.metadata import create_summary_metadata
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    values = values.astype(np.float64)  # in float32, a narrow range has no room for the buckets
+    counts, edges = np.histogram(values[np.isfinite(values)], BUCKETS)
+    buckets = np.stack([edges[:-1], edges[1:], counts], axis=1)
+    summary = Summary()
+    summary.value.add(
+        tag=name,
+        metadata=create_summary_metadata(display_name=None, description=None),
+        tensor=make_tensor_proto(buckets, dtype=np.float64),
+    )
+    return summary
