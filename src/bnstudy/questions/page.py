@@ -53,10 +53,12 @@ def answer(question: Question, claims: Sequence[Claim]) -> str:
         names = [claim.name for claim in claims if claim.verdict == verdict and not claim.primary]
         if names:
             named = f": {'; '.join(names)}" if len(names) <= MOST_NAMES else ""
-            lines.append(f"- {verdict}, {len(names)} further{named}.")
+            others = "1 other claim" if len(names) == 1 else f"{len(names)} other claims"
+            lines.append(f"- {verdict} ({others}){named}.")
     if missing := sum(claim.verdict == OPEN for claim in claims):
         what = f"{missing} of {len(claims)} claims"
-        lines.append(f"- `bnstudy question {question.number}` makes what is missing for {what}.")
+        command = f"`bnstudy question {question.number}`"
+        lines.append(f"- Runs or measurements are missing for {what}; {command} makes them.")
     folder = f"../experiments/{question.name}"
     page = f"[All numbers, and what they do not show]({folder}/README.md)"
     return "\n".join([*lines, "", page, "", f"![{question.title}]({folder}/figure.png)"])
