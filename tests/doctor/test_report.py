@@ -52,7 +52,7 @@ def test_of_many_layers_the_farthest_are_shown(monkeypatch):
     model.get_layer("bn2").moving_mean.assign(model.get_layer("bn2").moving_mean + 9)
     lines = str(diagnose(model, data()[2])).splitlines()
     assert lines[1].startswith("bn2 ")
-    assert lines[2] == "and 1 more batch norms, which are less far off"
+    assert lines[2] == "and 1 more batch norm, less far off"
 
 
 def test_without_batch_norm_there_is_one_sentence():

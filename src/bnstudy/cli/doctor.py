@@ -9,17 +9,18 @@ from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 DESCRIPTION = """\
-Examine the batch norms of a Keras model: statistics that are not those of the data, momentum,
-epsilon, small batches, dropout before, frozen layers, dead channels. Each finding says where, how
-large, why it matters, and what to do. The exit code is 1 if there are findings, 0 if the model is
-healthy or there are hints alone. No pickle is loaded, and no code from the file is run."""
+Look for faults in the batch norms of a Keras model: moving statistics that are far from those of
+the data, an unsuitable momentum or epsilon, small batches, dropout before batch norm, frozen
+layers, dead channels. Each finding says where the fault is, how large, why it matters, and what to
+do. Hints are only worth a look. The exit code is 1 if there are findings, otherwise 0. No pickle is
+loaded, and no code from the file is run."""
 EXAMPLES = """\
 examples:
   bnstudy doctor model.keras --data images.npz
   bnstudy doctor model.keras --data images.npz --fix-statistics mended.keras
 
-  images.npz: numpy.savez("images.npz", images=images, labels=labels), as the model takes them:
-  a thousand of the training or test images; labels, if there are any, are the classes.
+images.npz is made by numpy.savez("images.npz", images=images, labels=labels), with about a thousand
+training or test images as the model takes them, and their classes, which may be left out.
 """
 
 
@@ -27,7 +28,7 @@ def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        help="what is wrong with the batch norms of a Keras model of yours",
+        help="find what is wrong with the batch norms of your Keras model",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -35,12 +36,18 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("model", metavar="MODEL.keras", type=path)
-    add("--data", metavar="FILE.npz", type=path, required=True, help="images, and perhaps labels")
+    add(
+        "--data",
+        metavar="FILE.npz",
+        type=path,
+        required=True,
+        help="images, and labels if you have them",
+    )
     add(
         "--fix-statistics",
         metavar="OUT.keras",
         type=path,
-        help="write the model with precise statistics: those of all images, layer by layer",
+        help="also write the model with precise statistics: mean and variance over all images",
     )
     add("--json", action="store_true", help="print JSON instead of text")
 

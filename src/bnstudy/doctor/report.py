@@ -44,7 +44,7 @@ def _layers(measured: Measured) -> Iterator[str]:
             f"  {rest:>17}"
         )
     if hidden := len(measured.layers) - len(shown):
-        yield f"and {hidden} more batch norms, which are less far off"
+        yield f"and {_count(hidden, 'more batch norm')}, less far off"
 
 
 def _order(layer: Layer) -> float:

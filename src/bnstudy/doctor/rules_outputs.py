@@ -16,7 +16,7 @@ def signs(measured: Measured) -> Iterator[Sign]:
     elif outputs.differ(measured.precise, measured.moving):
         yield _outputs(measured)
     if measured.company is not None:
-        said = f"{outputs.say(measured.company, measured.moving)} with other images beside"
+        said = f"{outputs.say(measured.company, measured.moving)} with other images in the batch"
         for layer in measured.layers:
             if layer.place.always:
                 yield Sign("always_training", layer.name, measured.company, said)

@@ -109,7 +109,7 @@ def _long_memory(layer: Layer, measured: Measured) -> Sign | None:
     memory, steps = 1 / max(1 - layer.momentum, 1e-9), measured.steps
     said = words(layer.distance)
     if _holds_start(layer) and _in_most(measured, _holds_start):
-        said += f"; {layer.start_left.value:.1%} of the start values is left"
+        said += f"; {layer.start_left.value:.1%} of the start values are left"
     elif not steps or memory < limits.REMEMBERED * steps:
         return None
     if steps:

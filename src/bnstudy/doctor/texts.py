@@ -15,20 +15,20 @@ RECOMPUTE = "--fix-statistics writes the model with precise statistics"
 
 TEXTS = {
     "non_finite": Text(
-        "statistics that are no valid numbers",
+        "statistics that are not valid numbers",
         "inference divides by the square root of the variance; one such channel spoils all outputs",
         "find the batch that did it (a NaN, an image out of range, a diverged step); "
         f"if the weights are sound, {RECOMPUTE}",
     ),
     "never_updated": Text(
         "statistics that were never updated",
-        "inference normalizes with the start values, 0 and 1, which say nothing of the data",
+        "inference normalizes with the start values, 0 and 1, which say nothing about the data",
         "train with training=True (in a loop of your own, pass it to the model), or, where the "
         f"weights are trained, {RECOMPUTE}",
     ),
     "frozen_early": Text(
         "frozen before its statistics were ever updated",
-        "a frozen batch norm uses its moving statistics in training, too; these are the start "
+        "a frozen batch norm uses its moving statistics in training too; these are the start "
         "values, so it normalizes nothing",
         "load the trained weights before you freeze it, or let it train",
     ),
@@ -47,18 +47,18 @@ TEXTS = {
     ),
     "long_memory": Text(
         "a memory too long for the training",
-        "the moving average still holds its start values, or what the network was while it changed "
-        "quickly; the weights that are used never saw such statistics",
-        f"a smaller momentum (0.9), more steps, or now: {RECOMPUTE}",
+        "the moving average still holds its start values, or statistics from when the network "
+        "changed quickly; the final weights were never trained with such statistics",
+        f"a smaller momentum (0.9) or more steps; for this model, {RECOMPUTE}",
     ),
     "short_memory": Text(
         "a memory too short for the batch",
-        "the moving average holds so few images that it is as noisy as they are",
-        f"a larger momentum, larger batches, or now: {RECOMPUTE}",
+        "the moving average covers so few images that it is as noisy as they are",
+        f"a larger momentum or larger batches; for this model, {RECOMPUTE}",
     ),
     "small_batch": Text(
         "batches of very few images",
-        "the moving variance averages the variance within batches, which lacks what differs "
+        "the moving variance averages the variance within batches, which leaves out what differs "
         "between them, and the noise of such small batches was part of the training",
         "larger batches, or GroupNormalization, which needs none",
     ),
@@ -70,19 +70,19 @@ TEXTS = {
     ),
     "dropout": Text(
         "batch norm after dropout",
-        "dropout adds variance in training only; the moving variance holds it, and inference has "
-        "none (Li et al. 2018)",
-        f"move the dropout behind the last batch norm; for a trained model, {RECOMPUTE}",
+        "dropout adds variance in training only; the moving variance includes it, but inference "
+        "has none (Li et al. 2018)",
+        f"move the dropout after the last batch norm; for a trained model, {RECOMPUTE}",
     ),
     "far": Text(
         "statistics far from those of the data",
-        "inference then shifts and scales each channel, and the next layer gets what it was not "
-        "trained for",
+        "inference then shifts and scales each channel, and the next layer gets inputs that it was "
+        "not trained for",
         "make sure that the images are prepared as in training (range, mean, order of the colors); "
         f"if they are, {RECOMPUTE}",
     ),
     "accuracy": Text(
-        "accuracy that the moving statistics cost",
+        "accuracy lost to the moving statistics",
         "the same weights do better when each batch norm has the statistics of these images",
         f"mend what is wrong with the statistics below, or {RECOMPUTE}",
     ),
@@ -100,20 +100,21 @@ TEXTS = {
     "needs_itself": Text(
         "trained in batches of one image",
         "each image was normalized by its own statistics; inference uses those of all images",
-        "larger batches, or a layer that normalizes each image, as GroupNormalization does",
+        "larger batches, or a layer that normalizes each image by itself, such as "
+        "GroupNormalization",
     ),
     "always_training": Text(
         "training=True is part of the model",
-        "model(images) uses the statistics of whatever images come together, and changes the "
-        "moving statistics each time; predict and evaluate of a functional model override it in "
-        "Keras 3, and answer otherwise",
+        "model(images) uses the statistics of whatever images are in the batch, and changes the "
+        "moving statistics each time; in Keras 3, predict and evaluate of a functional model "
+        "override it, and give other answers",
         "build the model without training=True",
     ),
     "overridden": Text(
         "training=False is part of the model, but fit overrides it",
         "Keras 3 passes fit's training=True to every layer of a functional model, so fine-tuning "
-        "moves the statistics that were to stay",
-        "freeze it: layer.trainable = False, which for batch norm means inference mode, too",
+        "changes the statistics that were meant to stay",
+        "freeze it: layer.trainable = False, which for batch norm also means inference mode",
     ),
     "thawed": Text(
         "batch norm trains while the layer before it is frozen",
@@ -128,12 +129,14 @@ TEXTS = {
     "epsilon": Text(
         "variances below epsilon",
         "epsilon, and not the data, decides the scale of what leaves the layer",
-        "scale the inputs to a variance near 1 (not divided by 255 twice?), or a smaller epsilon",
+        "scale the inputs to a variance near 1 (were they divided by 255 twice?), or use a smaller "
+        "epsilon",
     ),
     "constant": Text(
         "constant channels",
-        "they carry nothing, and any other value there would be multiplied by 1/sqrt(epsilon)",
-        "usually none: a dead unit, a pixel that is always black; many of them waste the layer",
+        "they carry no information, and any other value there would be multiplied by "
+        "1/sqrt(epsilon)",
+        "usually nothing: a dead unit, or a pixel that is always black; many waste the layer",
     ),
     "dead_gamma": Text(
         "dead gammas",
