@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from bnstudy.trained.network import TrainedNetwork
 
 DESCRIPTION = """\
-Classify the test images of a finished run: accuracy and cost, beside those in result.json, the
-confusion matrix, the calibration, and the worst mistakes. Draws evaluation.png and mistakes.png.
-With --images training, the plain training images: draws nothing, and keeps accuracy and cost in the
-run folder's training_images.json, from which `bnstudy report` judges the gap to the test images.
+Classify the test images with the network of a finished run. Prints accuracy and cost (compared with
+those in result.json), the confusion matrix, the calibration and the worst mistakes, and draws
+evaluation.png and mistakes.png. With --images training, it takes the training images, unaugmented,
+draws nothing, and writes accuracy and cost to training_images.json in the run folder, from which
+`bnstudy report` judges the gap between training and test.
 
---statistics says what batch norm normalizes with: its moving averages; precise: mean and variance
-over 10,000 training images; batch: those of each batch of test images; source, for a network
-without batch norm: each batch brings the outputs of the convolutions back to their mean and
-variance of training. --corrupt changes the images as CIFAR-10-C does. With either, pictures are
-drawn only where --out says, and nothing is kept."""
+--statistics says which mean and variance batch norm uses: moving, its moving averages; precise,
+those of 10,000 training images; batch, those of each batch of test images. source is for networks
+without batch norm: within each batch of test images, the outputs of the convolutions are brought
+back to the mean and variance that they had on the training images. --corrupt changes the images as
+CIFAR-10-C does. With --corrupt, or statistics other than moving, nothing is written to the run
+folder, and pictures are drawn only if --out says where."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -37,7 +39,7 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("run_folder", metavar="RUN_FOLDER", type=path)
-    add("--images", choices=["test", "training"], default="test", help="[test]")
+    add("--images", choices=["test", "training"], default="test", help="which images [test]")
     add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
     add("--out", metavar="DIR", type=path, help="where the pictures go [RUN_FOLDER]")
     add(
@@ -45,17 +47,17 @@ def add_parser(commands: Commands) -> None:
         choices=["float32", "bfloat16"],
         help="of the activations [that of the run; exported files have float32]",
     )
-    add("--statistics", choices=KINDS, default=MOVING, help="[moving]")
+    add("--statistics", choices=KINDS, default=MOVING, help="see above [moving]")
     add(
         "--batch-size",
         metavar="N",
         type=at_least(1),
-        help="test images that share statistics, with batch and source [1000]",
+        help="test images per batch, for --statistics batch and source [1000]",
     )
     add(
         "--corrupt",
         metavar="NAME:SEVERITY",
-        help="such as fog:5; severity 1 to 5; a name that does not exist lists them all",
+        help="such as fog:5; the severity is 1 to 5; an unknown name lists all names",
     )
     add("--json", action="store_true", help="print JSON, and draw nothing")
 

@@ -45,7 +45,7 @@ COMMANDS = (
 
 DESCRIPTION = """\
 Batch normalization, measured: one network trained on CIFAR-10 three ways. Case a has no batch norm,
-case b the framework's, case c our own with every gradient written by hand."""
+case b has Keras's, and case c our own, with every gradient written by hand."""
 EXAMPLES = """\
 examples:
   bnstudy run --case c --preset quick        about a minute, built-in digits, no network

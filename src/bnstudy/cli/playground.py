@@ -8,19 +8,18 @@ from bnstudy.output import echo
 from bnstudy.paths import shipped
 
 DESCRIPTION = """\
-Open the page to play with, in your browser: forward, backward, moving averages and shift, with
-every number computed as you drag the points. It is one file and needs no network."""
+Open the playground, an interactive page on batch norm, in your browser: forward, backward, moving
+averages and shift, with every number computed as you drag the points. It is one file and needs no
+network."""
 
 
 def add_parser(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "playground", help="open the page to play with batch norm", description=DESCRIPTION
+        "playground", help="open an interactive page on batch norm", description=DESCRIPTION
     )
     parser.set_defaults(function=run)
-    parser.add_argument(
-        "--no-open", action="store_true", help="only print where it is, to copy it or open it"
-    )
+    parser.add_argument("--no-open", action="store_true", help="only print the path of the file")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,10 +7,11 @@ from bnstudy.cli.configuration import Commands, path
 from bnstudy.output import echo
 
 DESCRIPTION = """\
-Look into the network of a run on some of its training images, as a training step sees it: mean and
-standard deviation of what each layer puts out, the shares of saturated values and dead channels,
-the norms of the gradients; before training, at the end, and after every epoch if the run was made
-with checkpoint.keep_epochs=true. Draws probe.png."""
+Show what each layer of a run does with some of the training images, in training mode: mean and
+standard deviation of its outputs, the shares of saturated values (ELU outputs below -0.99) and of
+dead channels (saturated everywhere), and the norms of its gradients. Shows the network before
+training and at the end, and after every epoch if the run was made with
+--set checkpoint.keep_epochs=true. Draws probe.png."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -24,7 +25,7 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("run_folder", metavar="RUN_FOLDER", type=path)
-    add("--images", metavar="N", type=int, default=500, help="so many training images [500]")
+    add("--images", metavar="N", type=int, default=500, help="how many training images [500]")
     add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
     add("--out", metavar="FILE", type=path, help="a .png, .pdf or .svg [RUN_FOLDER/probe.png]")
     add("--json", action="store_true", help="print JSON, and draw nothing")

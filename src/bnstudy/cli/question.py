@@ -6,14 +6,20 @@ import os
 from bnstudy.cli.configuration import Commands, at_least, path
 
 DESCRIPTION = """\
-Answer one of the five questions of the post: train what its plan lists and is not there yet, or
-continue it, and print the verdict on each claim, by thresholds that were written down before the
-runs. Published runs count where their configuration and seed are those of the plan. Writes
-verdict.json and figure.png to logs/questions/."""
+Answer one of the five questions of the post: train or continue the runs of its plan that have not
+finished, and print a verdict on each claim, by thresholds that were written down before the runs.
+Published runs with the configuration and seed of a run in the plan are used in its place. Writes
+verdict.json and figure.png to logs/questions/.
+
+  1  Does batch norm regularize?
+  2  What does batch norm gain?
+  3  What does batch norm cost?
+  4  Does it work because it keeps distributions stable (covariate shift)?
+  5  What do moving averages do, and their bias correction?"""
 EXAMPLES = """\
 examples:
   bnstudy question 5
-  bnstudy question 3 --no-training                    what the runs that are there say
+  bnstudy question 3 --no-training                    what the finished runs say
   bnstudy question 1 --fresh --jobs 2                 train everything here
 """
 
@@ -29,10 +35,19 @@ def add_parser(commands: Commands) -> None:
     )
     parser.set_defaults(function=run)
     add = parser.add_argument
-    add("number", metavar="N", type=at_least(1), help="1 to 5")
-    add("--fresh", action="store_true", help="use no published runs; older ones are kept aside")
-    add("--published", metavar="DIR", type=path, help="where published runs are [logs/published]")
-    add("--no-training", action="store_true", help="judge what has finished")
+    add("number", metavar="N", type=at_least(1), help="the question, 1 to 5")
+    add("--fresh", action="store_true", help="train everything; older runs are kept aside")
+    add(
+        "--published",
+        metavar="DIR",
+        type=path,
+        help="where the published runs are [logs/published]",
+    )
+    add(
+        "--no-training",
+        action="store_true",
+        help="judge the finished runs: evaluate, but do not train",
+    )
     add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
     add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
     add("--write", action="store_true", help="in a checkout: renew the verdict in experiments/")

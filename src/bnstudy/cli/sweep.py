@@ -4,6 +4,10 @@ import argparse
 
 from bnstudy.cli.configuration import Commands, at_least, path
 
+DESCRIPTION = """\
+Make all runs of a plan. Finished runs are skipped, unfinished ones continued, and a run that fails
+does not stop the others. The exit code is 0 if all have finished, 2 if some could not be run as
+configured, 1 if some failed, 130 if it was stopped."""
 PLAN = """\
 a plan:
   out: logs/rates                 where the run folders go, from the current folder [logs]
@@ -22,6 +26,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "sweep",
         help="many runs from one YAML plan",
+        description=DESCRIPTION,
         epilog=PLAN,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
