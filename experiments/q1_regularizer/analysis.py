@@ -209,7 +209,7 @@ def _noise_does_it(*claims: Claim) -> Claim:
     claim = Claim("e. the noise does it", "b, c and d together", None, None, "all three", OPEN)
     claim = claim._replace(runs=tuple(dict.fromkeys(run for each in claims for run in each.runs)))
     if OPEN in words:
-        return claim._replace(reason="not all of their runs are there")
+        return claim._replace(reason="not all of their runs have finished")
     if NOT_COMPARABLE in words:
         return claim._replace(verdict=NOT_COMPARABLE, reason="one of them is not comparable")
     if DOES_NOT in words:
