@@ -2,6 +2,7 @@
 
     python tests/mutations.py            all rows, about five minutes on two cores
     python tests/mutations.py WORD ...   the rows whose mistake or file contains one of the words
+    python tests/mutations.py --passed   all rows, whose tests have just passed on undamaged code
 
 A test that passes on damaged code proves nothing. The rows are in the files mutations.py beside the
 tests that they name:
@@ -10,8 +11,8 @@ tests that they name:
 
 `right` occurs once in the file and is replaced by `wrong`. First, all named tests must pass on the
 undamaged code. A mistake is caught if its test then fails with an assertion (or because an expected
-exception is not raised); any other error would only show that the damaged code does not run. Exits
-with 1 if a mistake goes unnoticed.
+exception is not raised); any other error would only show that the damaged code does not run. At the
+end stand the rows that took longest. Exits with 1 if a mistake goes unnoticed.
 """
 
 import gc
@@ -22,6 +23,7 @@ import runpy
 import shutil
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +31,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 120  # seconds for one row
+SLOWEST = 10  # rows named at the end
 # Forks of one process that has imported what is slow to import, and nothing of ours.
 PROCESSES = multiprocessing.get_context("forkserver")
 PRELOADED = ["tensorflow", "keras", "matplotlib.figure", "scipy.stats", "scipy.sparse.linalg"]
@@ -79,7 +82,7 @@ def run_pytest(source: Path, arguments: list[str]) -> None:
     os.environ |= {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.path.insert(0, str(source))
     sys.dont_write_bytecode = True
-    sys.exit(pytest.main(["-x", "-p", "no:cacheprovider", *arguments]))
+    sys.exit(pytest.main(["-x", "-p", "no:cacheprovider", "-m", "", *arguments]))
 
 
 def failure_of(row: Mutation | None, *arguments: str, timeout: float | None = None) -> str | None:
@@ -129,26 +132,30 @@ def missed(row: Mutation) -> str | None:
 
 
 def main(words: list[str]) -> int:
-    """Run the tests on undamaged code, then try all rows, two at a time."""
+    """Run the tests on undamaged code, unless they have passed; try all rows, two at a time."""
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "1"}  # as in a run
     PROCESSES.set_forkserver_preload(PRELOADED)
-    rows = load_rows(words)
+    passed = words == ["--passed"]
+    rows = load_rows([] if passed else words)
     tests = sorted({row.test for row in rows if not stale(row)})
-    if not tests or (message := failure_of(None, *tests)) is not None:
+    if not tests or (not passed and (message := failure_of(None, *tests)) is not None):
         print(f"no test to run, or it fails on undamaged code:\n{message if tests else words}")
         return 1
 
-    def attempt(row: Mutation) -> bool:
+    def attempt(row: Mutation) -> tuple[bool, float]:
+        start = time.perf_counter()
         reason = missed(row)
         print(f"{'MISSED' if reason else 'caught'}: {row.mistake} ({row.test})", flush=True)
         if reason:
             print(f"    {reason}", flush=True)
-        return reason is None
+        return reason is None, time.perf_counter() - start
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        results = list(pool.map(attempt, rows))
-    print(f"{sum(results)} of {len(results)} mutations caught")
-    return 0 if all(results) else 1
+        caught, seconds = zip(*pool.map(attempt, rows), strict=True)
+    for took, row in sorted(zip(seconds, rows, strict=True), reverse=True)[:SLOWEST]:
+        print(f"{took:5.1f} s: {row.mistake} ({row.test})")
+    print(f"{sum(caught)} of {len(rows)} mutations caught")
+    return 0 if all(caught) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The rules of this repository: names, imports, lengths of files, and the files of other tools."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -137,6 +138,15 @@ def test_the_continuous_integration_runs_every_check_on_every_supported_python()
     checks = (ROOT / ".ci/run").read_text()
     for check in ("ruff format --check", "ruff check", "lint-imports", "mypy", "mutations.py"):
         assert check in checks
+
+
+def test_what_pytest_leaves_out_by_default_is_run_by_the_continuous_integration():
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    left_out = re.findall(r"not (\w+)", options["addopts"])
+    assert "thorough" in left_out
+    checks = (ROOT / ".ci/run").read_text()
+    for marker in left_out:
+        assert re.search(rf"bin/pytest .*-m {marker}$", checks, re.MULTILINE), marker
 
 
 def test_the_citation_names_this_version():

@@ -1,5 +1,6 @@
 """Plans: what they mean, which are refused, and what a sweep skips, continues and survives."""
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 import bnstudy
 from bnstudy.cli.main import main, make_parser
 from bnstudy.cli.run import config_of
-from bnstudy.sweep import load_plan
+from bnstudy.run_folder.log import read_metrics, result_from
+from bnstudy.sweep import load_plan, run_plan
 
 TINY = {
     "preset": "quick",
@@ -187,6 +189,39 @@ def test_a_plan_full_of_aliases_is_refused_at_once(write_plan):
 
 # ------------------------------------------------------------------------------- processes
 
+PROGRAM = """#!/bin/sh
+for folder; do :; done  # the last argument
+echo "that was ${folder##*/}" >&2
+case $folder in *bad) exit 2 ;; esac
+cp -r MADE "$folder"
+"""
+
+
+def test_a_run_that_fails_stops_no_other(write_plan, make_run, tmp_path, monkeypatch, capsys):
+    """With a program in the place of Python that leaves a finished folder, or fails."""
+    runs = load_plan(
+        write_plan(
+            {
+                "out": str(tmp_path),
+                "runs": [{**TINY, "case": "a", "name": n} for n in ("bad", "good")],
+            }
+        )
+    )
+    overrides = {key: value for key, value in TINY.items() if key != "preset"}
+    made = make_run("made", case="a", presets=["quick"], overrides=overrides)
+    result = result_from(read_metrics(made / "metrics.csv"), runs[1].config, 1)
+    (made / "result.json").write_text(json.dumps(result))
+    program = tmp_path / "python"
+    program.write_text(PROGRAM.replace("MADE", str(made)))
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    assert run_plan(runs, jobs=1) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert {"bad: that was bad", "good: that was good"} <= set(lines)
+    assert re.search(r"^bad +failed +0/1 .*that was bad$", lines[-3])
+    assert re.search(r"^good +finished +1/1 ", lines[-2])
+    assert lines[-1] == "1 failed, 1 finished"
+
 
 def sweep(path, *more):
     command = [sys.executable, "-P", "-m", "bnstudy", "sweep", str(path), *more]
@@ -195,6 +230,7 @@ def sweep(path, *more):
     )
 
 
+@pytest.mark.thorough
 def test_one_failing_run_stops_no_other_and_a_sweep_skips_extends_and_continues(
     write_plan, tmp_path
 ):
@@ -231,6 +267,7 @@ def test_one_failing_run_stops_no_other_and_a_sweep_skips_extends_and_continues(
     assert bnstudy.load_log(tmp_path / "out" / "good").result["epochs"] == 2
 
 
+@pytest.mark.thorough
 def test_ctrl_c_saves_every_run_and_the_sweep_can_be_continued(write_plan, tmp_path):
     long = {**TINY, "training.epochs": 400, "data.train_limit": 200}
     path = write_plan({"out": "out", "runs": [{**long, "case": "a"}, {**long, "case": "c"}]})
@@ -252,6 +289,7 @@ def test_ctrl_c_saves_every_run_and_the_sweep_can_be_continued(write_plan, tmp_p
     assert bnstudy.load_log(folder).result is None
 
 
+@pytest.mark.thorough
 def test_a_reader_that_leaves_stops_no_run_and_the_current_folder_is_not_imported(
     write_plan, tmp_path
 ):

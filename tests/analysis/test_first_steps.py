@@ -33,16 +33,17 @@ def gradient_of(model, batch):
     return dict(zip(model.parameters, [g.numpy().ravel() for g in gradient], strict=True))
 
 
+@pytest.mark.thorough
 def test_the_shift_is_that_of_the_steps_of_the_run():
     configured = config("c", **SMALL)
     dataset = load_dataset(configured.data)
-    found = shift_over_steps(configured, dataset, steps=3)
+    found = shift_over_steps(configured, dataset, steps=2)
     assert found.names == [f"conv{i}/w" for i in range(2, 10)]
-    assert found.relative.shape == found.cosines.shape == found.norms.shape == (3, 8)
+    assert found.relative.shape == found.cosines.shape == found.norms.shape == (2, 8)
     training = Training(configured, dataset)
     model, rate = training.model, 0.02
     velocity = dict.fromkeys(model.parameters, 0.0)
-    for step, batch in enumerate(training.batches.epoch(0)):
+    for step, batch in enumerate(training.batches.epoch(0).take(2)):
         before = {name: variable.numpy() for name, variable in model.parameters.items()}
         gradient = gradient_of(model, batch)
         after = {}
@@ -67,9 +68,11 @@ def _statistics(model):
     return {name: variable.numpy() for name, variable in model.statistics.items()}
 
 
+@pytest.mark.thorough
 def test_the_costs_and_the_weights_are_those_of_the_run(tmp_path, monkeypatch):
     """Bit for bit: a run of one epoch has three steps, and its mean cost is that of ours."""
     configured = config("c", **SMALL)
+    monkeypatch.setattr("bnstudy.runner.loop.plot_run", lambda folder: [])
     bnstudy.run(configured, tmp_path / "run")
     made = []
     monkeypatch.setattr(
@@ -88,6 +91,7 @@ def test_the_costs_and_the_weights_are_those_of_the_run(tmp_path, monkeypatch):
             np.testing.assert_array_equal(variable.numpy(), arrays[name], name)
 
 
+@pytest.mark.thorough
 def test_movement_is_that_of_the_channel_means_behind_the_noise():
     configured = config("c", bn__noise=True, **SMALL)
     dataset = load_dataset(configured.data)

@@ -95,6 +95,7 @@ def test_training_follows_the_gradient():
     assert list(found.measured) == [0, 2]
 
 
+@pytest.mark.thorough
 def test_a_comparison_has_both_arms_and_all_seeds():
     found = linear_network.compare(1e-6, seeds=2, every=500)
     trained = linear_network.train(1, normalize=False, rate=1e-6, every=500)

@@ -46,9 +46,13 @@ def test_steps_are_eight_a_decade_and_end_where_they_should():
     assert len([step for step in steps if 1000 <= step < 10_000]) == 8
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("debias", "kind"), [(False, "raw 0.7"), (True, "corrected 0.7")])
-def test_a_run_of_the_same_momentum_has_the_same_accuracy(dataset, curves, tmp_path, debias, kind):
+def test_a_run_of_the_same_momentum_has_the_same_accuracy(
+    dataset, curves, tmp_path, monkeypatch, debias, kind
+):
     """So a run's training is the very same, and its own averages are among those followed."""
+    monkeypatch.setattr("bnstudy.runner.loop.plot_run", lambda folder: [])
     folder = tmp_path / "run"
     bnstudy.run(configured(**{"bn.debias": debias}), folder)
     logged = bnstudy.load_log(folder).metrics["test_accuracy"][-1]
@@ -57,6 +61,7 @@ def test_a_run_of_the_same_momentum_has_the_same_accuracy(dataset, curves, tmp_p
     assert len({round(values[-1], 6) for values in curves.accuracy.values()}) > 1
 
 
+@pytest.mark.thorough
 def test_weights_do_not_depend_on_the_momentum(dataset):
     followed = follow(dataset, 7)
     plain = Training(configured(), dataset)
@@ -115,6 +120,7 @@ def moving_averages_context():
     return Context(training=True)
 
 
+@pytest.mark.thorough
 def test_what_was_interrupted_continues_to_the_same(dataset, curves, tmp_path, monkeypatch):
     monkeypatch.setattr(moving_averages, "SAVE_EVERY", 0)
     tested, checkpoints = [], tmp_path / "deep" / "state"

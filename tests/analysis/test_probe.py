@@ -66,6 +66,7 @@ def test_it_looks_before_training_after_each_kept_epoch_and_at_the_end(found):
     assert found.elus() == [f"elu{i}" for i in range(1, 10)]
 
 
+@pytest.mark.thorough
 def test_of_an_unfinished_run_the_newest_checkpoint_is_the_end(folder, tmp_path):
     unfinished = tmp_path / "run"
     shutil.copytree(folder, unfinished)
@@ -133,6 +134,7 @@ def test_too_few_images_are_refused(folder, images):
         probe(folder, images)
 
 
+@pytest.mark.thorough
 def test_batches_are_made_of_whole_ghost_batches(tmp_path):
     config = config_of("c ghost batches", training__batch_size=16, data__train_limit=48)
     path = write_finished_run(tmp_path / "run", config, random_arrays(config))
@@ -141,6 +143,7 @@ def test_batches_are_made_of_whole_ghost_batches(tmp_path):
         probe(path, images=7)
 
 
+@pytest.mark.thorough
 def test_the_page_s_example_runs(folder):
     from bnstudy.data import digits
 

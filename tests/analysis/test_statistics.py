@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import thorough
 from trained_helpers import config_of, random_arrays, some_images, write_finished_run
 
 import bnstudy
@@ -15,7 +16,10 @@ from bnstudy.gradient_check import numpy_network
 from bnstudy.model.all_cnn import Model
 from bnstudy.run_folder import weights
 
-NORMALIZED = ("c", "b", "c activation", "b activation after_conv", "c after_conv", "c debias")
+NORMALIZED = [
+    *("c", "b"),
+    *thorough("c activation", "b activation after_conv", "c after_conv", "c debias"),
+]
 EXACT = {"rtol": 1e-8, "atol": 1e-10}
 RANDOM = np.random.default_rng(3)
 # Without rounding in float32: the deviations are powers of two.
@@ -90,7 +94,7 @@ def test_batch_statistics_are_those_of_each_test_batch_in_turn(networks, name):
     np.testing.assert_allclose(found, np.concatenate(expected), **EXACT)
 
 
-@pytest.mark.parametrize("name", [*NORMALIZED, "c ghost batches", "c renorm"])
+@pytest.mark.parametrize("name", [*NORMALIZED, *thorough("c ghost batches", "c renorm")])
 def test_precise_statistics_are_those_of_all_training_images_together(networks, name):
     """Mean variance within the batches plus variance of their means: the variance of all."""
     size = {"bn__virtual_batch_size": 4} if name == "c ghost batches" else {}
@@ -127,6 +131,7 @@ def test_the_moving_averages_stay_as_they_are(networks):
             np.testing.assert_array_equal(network.model.statistics[key].numpy(), value)
 
 
+@pytest.mark.thorough
 def test_noise_enters_the_precise_statistics_and_is_absent_afterwards(networks):
     network = networks("c noise")
     quiet = statistics.training_moments(networks("c", bn__placement="after_hidden_conv"), BATCHES)
@@ -150,7 +155,7 @@ def brought_back(network, x, moments, epsilon=statistics.SOURCE_EPSILON):
     return x
 
 
-@pytest.mark.parametrize("last_too", [False, True])
+@pytest.mark.parametrize("last_too", [False, *thorough(True)])
 def test_source_brings_every_convolution_back_to_its_training_moments(networks, last_too):
     network, images = networks("a"), some_images(8)
     moments = statistics.training_moments(network, BATCHES, every_convolution=last_too)
@@ -224,7 +229,7 @@ def test_training_batches_are_those_of_the_epoch_that_would_come_next(networks):
 
 
 def test_the_next_epoch_is_measured_unless_batches_are_given(networks):
-    network = networks("c")
+    network = networks("c", data__train_limit=100)
     own = statistics.training_moments(network)
     given = statistics.training_moments(network, statistics.training_batches(network))
     np.testing.assert_array_equal(own["bn3"].mean, given["bn3"].mean)

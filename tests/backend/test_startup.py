@@ -38,6 +38,7 @@ def test_after_a_fork_of_tensorflow_a_run_is_refused_in_one_line(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 @needs_fork
 def test_a_fork_of_a_process_that_has_only_imported_bnstudy_runs(tmp_path):
     script = """

@@ -11,6 +11,7 @@ TINY = ["--preset", "quick", "--set", "model.width=0.05", "--set", "training.bat
 TINY += ["--rounds", "2", "--steps", "4"]
 
 
+@pytest.mark.thorough
 def test_it_prints_json_and_its_tables(capsys, monkeypatch):
     monkeypatch.setenv("BNSTUDY_XLA", "0")  # in the contenders' processes: they start sooner
     assert main(["bench", "--case", "a", "--precision", "bfloat16", *TINY, "--json"]) == 0

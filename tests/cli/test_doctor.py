@@ -97,6 +97,7 @@ def test_the_users_mistakes_are_one_line_and_need_no_tensorflow(folder):
         assert says in line
 
 
+@pytest.mark.thorough
 def test_what_bnstudy_exports_is_examined(tmp_path, capsys):
     """Random weights and statistics are not healthy; with precise statistics the export is."""
     run = write_finished_run(tmp_path / "run", config_of("c"), random_arrays(config_of("c")))

@@ -27,6 +27,7 @@ def test_it_prints_the_figures_and_draws_into_the_run_folder(folder, capsys):
     assert (folder / "mistakes.png").exists()
 
 
+@pytest.mark.thorough
 def test_the_pictures_can_go_elsewhere(folder, tmp_path, capsys):
     out = tmp_path / "new" / "pictures"
     assert main(["evaluate", str(folder), "--out", str(out), "--precision", "bfloat16"]) == 0
@@ -50,6 +51,7 @@ def test_the_training_images_leave_what_the_report_reads(folder, capsys):
     assert (found["split"], found["accuracy"]) == ("training", accuracy)
 
 
+@pytest.mark.thorough
 def test_other_statistics_and_corrupted_images_are_named_and_leave_nothing(
     folder, tmp_path, capsys
 ):

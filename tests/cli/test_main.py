@@ -154,6 +154,7 @@ def test_a_second_stop_ends_the_command_with_130(tmp_path, monkeypatch, capsys):
     assert error.count("\n") == 1
 
 
+@pytest.mark.thorough
 def test_a_second_process_is_refused_and_sigterm_saves_and_stops(tmp_path, capsys):
     folder = str(tmp_path / "run")
     arguments = ["run", "--case", "a", "--preset", "quick", *TINY]

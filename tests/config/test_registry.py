@@ -77,6 +77,7 @@ print(sorted(made_up.used), result["epochs"])
 """
 
 
+@pytest.mark.thorough
 def test_a_new_entry_of_each_kind_works_from_the_configuration_to_a_run(tmp_path):
     """In a process of its own: the schema reads the registry when it is imported."""
     (tmp_path / "made_up.py").write_text(MADE_UP)

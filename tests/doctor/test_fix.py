@@ -12,6 +12,7 @@ from bnstudy.doctor import fix
 from bnstudy.errors import UserError
 
 
+@pytest.mark.thorough
 def test_the_written_model_is_healthy_and_else_the_same(tmp_path):
     _, _, x, y = data()
     model = fit(cnn(4), steps=60)

@@ -5,16 +5,13 @@ import numpy as np
 import pytest
 from doctor_helpers import SICK, cnn, data, dropout, mlp, no_gammas, trained
 from keras import layers as L
+from marks import thorough
 
 from bnstudy.doctor.diagnosis import diagnose
 
 NAMES = [
-    *(
-        "batch norm trains alone",
-        "training=False inside",
-        "dropout before",
-        "images divided by 255 twice",
-    ),
+    *("batch norm trains alone", "training=False inside", *thorough("dropout before")),
+    "images divided by 255 twice",
     *("axis 1 of channels last", "dead units", "no gammas", "bias before"),
 ]
 HINTS = {"thawed", "bias", "overridden"}
@@ -86,6 +83,7 @@ def test_without_scale_there_are_no_gammas():
     assert "dead_gamma" in kinds(diagnose(no_gammas(mlp()), data()[2]))
 
 
+@pytest.mark.thorough
 def test_the_axis_of_the_channels_is_right_in_either_layout():
     for axis, wrong in ((3, False), (1, True)):
         assert ("wrong_axis" in kinds(diagnose(cnn(2, axis=axis), data()[2]))) is wrong

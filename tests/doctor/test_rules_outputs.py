@@ -2,6 +2,7 @@
 
 import pytest
 from doctor_helpers import SICK, data, trained
+from marks import thorough
 
 from bnstudy.doctor.diagnosis import diagnose
 
@@ -10,7 +11,7 @@ def found(diagnosis):
     return {finding.kind: finding for finding in diagnosis.findings if not finding.is_hint}
 
 
-@pytest.mark.parametrize("name", ["training=True inside", "batches of one"])
+@pytest.mark.parametrize("name", ["training=True inside", *thorough("batches of one")])
 def test_outputs_that_need_the_batch_are_found(name):
     make, expected = SICK[name]
     assert expected <= set(found(diagnose(*make())))

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from gradient_mistakes import MISTAKES, change, replace
 from helpers import config
+from marks import thorough
 
 from bnstudy.gradient_check import diagnosis, network
 from bnstudy.gradient_check.diagnosis import UNKNOWN, Finding, diagnose, joined
@@ -41,9 +42,9 @@ def test_every_mistake_by_hand_is_located_and_named(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["mean term missing", "gamma forgotten", "Bessel", "sums for means"]
+    "name", ["mean term missing", *thorough("gamma forgotten", "Bessel", "sums for means")]
 )
-@pytest.mark.parametrize("batch_norm_kind", ["keras", "custom"])
+@pytest.mark.parametrize("batch_norm_kind", [*thorough("keras"), "custom"])
 def test_with_statistics_per_activation_too(name, batch_norm_kind, monkeypatch):
     damage_it, _, _, mistake = MISTAKES[name]
     damage_it(monkeypatch)

@@ -73,6 +73,7 @@ def test_ghost_statistics_over_the_whole_batch_are_named(monkeypatch):
     }
 
 
+@pytest.mark.thorough
 def test_ghost_batches_of_neighbours_are_named(monkeypatch):
     """A reshape to [N / size, size, ...] in the forward pass is wrong by its values."""
     for name, divide in (("split_images", True), ("join_images", False)):
@@ -89,6 +90,7 @@ def test_ghost_batches_of_neighbours_are_named(monkeypatch):
     }
 
 
+@pytest.mark.thorough
 def test_an_automatic_gradient_through_r_and_d_is_named(monkeypatch):
     monkeypatch.setattr(tf, "stop_gradient", lambda x: x)
     assert named(bn__renorm=True) == {
@@ -130,6 +132,7 @@ def test_a_forgotten_scale_of_the_noise_is_named(monkeypatch):
     }
 
 
+@pytest.mark.thorough
 def test_a_moving_variance_of_the_whole_batch_is_named(monkeypatch):
     right = BatchNorm._forward_training
 
@@ -146,6 +149,7 @@ def test_a_moving_variance_of_the_whole_batch_is_named(monkeypatch):
     }
 
 
+@pytest.mark.thorough
 def test_swapped_momenta_of_renormalization_are_named(monkeypatch):
     right, other = BatchNorm._average, {0.9: 0.5, 0.5: 0.9}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import config
+from marks import thorough
 
 from bnstudy.gradient_check import opinions, rounding
 from bnstudy.manual import elu
@@ -15,7 +16,7 @@ def measure(**changes):
     return {row.layer: row for row in rounding.measure(setting)}
 
 
-@pytest.mark.parametrize("gradients", ["manual", "autodiff", "as_posted"])
+@pytest.mark.parametrize("gradients", ["manual", *thorough("autodiff", "as_posted")])
 def test_each_layer_rounds_by_a_few_units(gradients):
     rows = measure(training__gradients=gradients)
     assert list(rows)[:2] == ["logits", "elu9"]
@@ -28,6 +29,7 @@ def test_each_layer_rounds_by_a_few_units(gradients):
     assert rows["pool3"].step == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["none", "keras"])
 def test_other_networks(kind):
     rows = measure(model__batch_norm=kind, bn__axes="activation")
@@ -41,6 +43,7 @@ def test_rounding_is_not_wrong_in_any_layer():
     assert not any(row.wrong for row in rows.values())
 
 
+@pytest.mark.thorough
 def test_averages_that_move_are_no_rounding():
     """Every precision is compared with the same averages, although a forward pass moves them."""
     rows = measure(bn__renorm=True, bn__renorm_momentum=0.5)
@@ -70,6 +73,7 @@ def test_the_units_are_half_the_distance_from_1_to_the_next_number():
         assert tf.cast(1 + 0.99 * unit, dtype) == tf.cast(1, dtype)
 
 
+@pytest.mark.thorough
 def test_a_mistake_of_the_compiled_float32_step_alone_is_wrong(monkeypatch):
     def backward(dy, y):
         wrong = dy.dtype == tf.float32 and not tf.executing_eagerly()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import config, random
+from marks import thorough
 
 from bnstudy.manual import as_posted, elu, pooling, softmax_cross_entropy
 from bnstudy.model.all_cnn import ALL_CNN, Model
@@ -136,7 +137,7 @@ def transcribed_amsgrad(weights, gradients, state):
         weights[name] = w - RATE * m / (np.sqrt(v_hat) + EPSILON)
 
 
-@pytest.mark.parametrize("batch_norm", ["none", "custom"])
+@pytest.mark.parametrize("batch_norm", [*thorough("none"), "custom"])
 def test_ten_steps_equal_a_transcription_of_what_the_author_did(batch_norm):
     settings = config(model__batch_norm=batch_norm, optimizer__epsilon=EPSILON, **AS_POSTED)
     model = Model(settings, tf.float64)

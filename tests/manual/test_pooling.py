@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import assert_gradients_match, random
+from marks import thorough
 
 from bnstudy.manual import pooling
 
@@ -49,7 +50,7 @@ def test_global_average_pooling():
 
 
 @pytest.mark.parametrize("unknown", [(0,), (1, 2), (0, 1, 2, 3)])
-@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("size", [*thorough(1), 2, *thorough(3)])
 def test_sizes_may_be_unknown_while_a_graph_is_traced(unknown, size):
     shape = (7, 6, 12, 5)
     sizes = [None if axis in unknown else length for axis, length in enumerate(shape)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import config, random
+from marks import thorough
 
 from bnstudy.manual import network
 from bnstudy.model.all_cnn import Model, build_layers
@@ -23,7 +24,7 @@ KINDS = {
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("axes", ["channel", *thorough("activation")])
 def test_fused_layers_compute_what_they_compute_one_by_one(axes, kind):
     """With XLA, for any number of images, in training and (with corrected averages) inference."""
 
@@ -67,6 +68,7 @@ def test_layers_between_two_convolutions_are_fused():
 
 
 @pytest.mark.compiled
+@pytest.mark.thorough
 @pytest.mark.parametrize("precision", [tf.float32, tf.bfloat16])
 @pytest.mark.parametrize(
     ("changes", "counts"), [({"bn__virtual_batch_size": 2}, (6, 4)), ({"bn__renorm": True}, (4, 4))]

@@ -33,10 +33,13 @@ NAMES = ("y", "dx", "dgamma", "dbeta", "moving_mean", "moving_variance", "infere
 # Of the largest deviation, relative to the largest value.
 LIMITS = {"float64": 1e-14, "float32": 2e-6}
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tf_keras") is None,
-    reason="tf_keras is not installed, and with it tf.compat.v1.layers",
-)
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(
+        importlib.util.find_spec("tf_keras") is None,
+        reason="tf_keras is not installed, and with it tf.compat.v1.layers",
+    ),
+]
 
 
 def inputs(dtype, statistics) -> dict[str, np.ndarray]:

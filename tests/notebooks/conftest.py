@@ -1,6 +1,16 @@
 """One kernel for all lessons of a test process: starting it and TensorFlow takes seconds."""
 
+from pathlib import Path
+
 import pytest
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is thorough
+def pytest_collection_modifyitems(items):
+    """Leave what runs in a kernel to the thorough part."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent) and "kernel" in item.fixturenames:
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from playground_helpers import MOST, State, drawn, expected, moving
 
+pytestmark = pytest.mark.thorough
+
 # What has the focus: its tag, its name, and how thick the ring is by which it is seen.
 FOCUSED = """() => {
     const e = document.activeElement;

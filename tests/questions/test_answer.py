@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 import bnstudy
+from bnstudy.cli.main import main
+from bnstudy.interrupts import Interrupted
 from bnstudy.questions import answer as module
 from bnstudy.questions.answer import Options, answer, duration
 from bnstudy.questions.find import question
@@ -164,10 +166,34 @@ def test_durations(seconds, words):
     assert duration(seconds) == words
 
 
-def test_an_interrupt_saves_and_the_same_command_continues(toy):
-    """With real runs: interrupted in the first, then continued to the verdict."""
-    plan = (toy / "plan.yaml").read_text().replace("epochs: [1]", "epochs: [60]")
+def test_an_interrupt_leaves_no_verdict_and_the_same_command_continues(finish, capsys, monkeypatch):
+    def interrupted(*_):
+        raise Interrupted("the sweep was stopped")
+
+    monkeypatch.setattr(module, "run_plan", interrupted)
+    assert main(["question", "3", "--fresh"]) == 130
+    out, errors = capsys.readouterr()
+    assert errors == "bnstudy: the sweep was stopped; the same command continues\n"
+    assert "|" not in out
+    assert not (OUT / "verdict.json").exists()
+
+    def finished(runs, _):
+        for made, run in zip(run_folders(finish("made", 0, 1)), runs, strict=True):
+            shutil.copytree(made, run.folder)
+        return 0
+
+    monkeypatch.setattr(module, "run_plan", finished)
+    assert main(["question", "3", "--fresh"]) == 0
+    assert verdict()["claims"][0]["verdict"] == "replicates"
+
+
+@pytest.mark.thorough
+def test_a_real_run_that_is_interrupted_saves_and_continues_to_the_verdict(toy, finish):
+    """The first run is stopped; the second has finished."""
+    plan = (toy / "plan.yaml").read_text().replace("epochs: [1]", "epochs: [30]")
     (toy / "plan.yaml").write_text(plan)
+    (made,) = run_folders(finish("made", 1, **{"training.epochs": 30}))
+    shutil.copytree(made, module.load_plan(question(3).plan)[1].folder)
     code = (
         "import sys\nfrom pathlib import Path\nfrom bnstudy.questions import find, speed\n"
         "find.experiments_dir = lambda: Path('experiments').resolve()\n"
@@ -177,7 +203,7 @@ def test_an_interrupt_saves_and_the_same_command_continues(toy):
     command = [sys.executable, "-c", code]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stdout:
-        if "epoch 2/60" in line:
+        if "epoch 2/30" in line:
             break
     os.kill(process.pid, signal.SIGINT)
     out, errors = process.communicate(timeout=60)
@@ -188,7 +214,7 @@ def test_an_interrupt_saves_and_the_same_command_continues(toy):
     assert not (OUT / "verdict.json").exists()
     ended = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stderr
-    assert "epoch 1/60" not in ended.stdout.partition("seed-1: ")[0], "the first run was continued"
+    assert "epoch 1/30" not in ended.stdout, "the first run was continued"
     assert verdict()["claims"][0]["verdict"] == "replicates"
 
 

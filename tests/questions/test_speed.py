@@ -27,6 +27,7 @@ def test_time_is_images_over_speed():
     assert Speed(100, 400).seconds(1000, 800) == 12
 
 
+@pytest.mark.thorough
 def test_the_speed_is_measured_in_a_process_of_its_own():
     config = load_config("c", ["quick"], overrides={"model.width": 0.05})
     found = speed.measured(config)

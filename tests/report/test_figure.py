@@ -49,6 +49,7 @@ def test_figures_are_drawn_where_there_are_runs_for_them(report, make_finished, 
     assert [path.name for path in figure.draw(incomplete, tmp_path)] == ["curves.png"]
 
 
+@pytest.mark.thorough
 def test_each_complete_design_has_its_own_figure(report, make_finished, tmp_path):
     for arm in "abcd":
         make_finished(arm, 0, changes={"model.width": 0.5})

@@ -259,6 +259,7 @@ def test_a_name_that_is_not_utf_8_is_shown_and_linked(make_finished, tmp_path):
     }
 
 
+@pytest.mark.thorough
 def test_the_same_runs_give_the_same_bytes(page, place, tmp_path):
     first = place / "a page" / "page.html"
     shutil.copy(first, tmp_path / "copy")

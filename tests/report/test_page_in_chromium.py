@@ -10,7 +10,7 @@ from PIL import Image
 
 from bnstudy.cli.main import main
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.thorough, needs_chromium]
 
 
 @pytest.fixture(scope="module")

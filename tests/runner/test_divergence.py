@@ -79,6 +79,7 @@ def test_a_run_that_diverged_has_no_trained_network(recorded):
         bnstudy.load_model(folder)
 
 
+@pytest.mark.thorough
 def test_a_run_that_does_not_diverge_is_as_ever(tmp_path):
     results = [
         run_of(tmp_path / how, how, rate=0.01, training__epochs=2) for how in ("record", "stop")

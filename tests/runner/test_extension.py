@@ -107,6 +107,7 @@ def test_a_refused_extension_leaves_the_finished_run_as_it_was(folder):
     assert weights.load(folder).source.name == "weights.npz"
 
 
+@pytest.mark.thorough
 def test_epochs_that_were_edited_in_the_folder_do_not_make_a_short_run_finished(folder):
     files.write_text_atomic(folder / "config.yaml", config(2).to_yaml())
     assert bnstudy.run(config(2), folder)["epochs"] == 2

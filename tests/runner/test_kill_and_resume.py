@@ -3,16 +3,23 @@
 import shutil
 
 import numpy as np
+import pytest
 from kill_and_resume import differences, disturb, small_config
 
 import bnstudy
 from bnstudy.run_folder import checkpoint
 
+EVERY_KIND = [("step", 5), ("checkpoint", 2), ("metrics.csv", 2), ("evaluation", 1), ("rename", 3)]
 
-def test_a_killed_run_ends_as_if_nothing_had_happened(undisturbed, tmp_path):
-    """Killed in every kind of moment, in processes; then continued here to its end."""
+
+@pytest.mark.parametrize(
+    "moments",
+    [[("checkpoint", 2)], pytest.param(EVERY_KIND, marks=pytest.mark.thorough)],
+    ids=["once", "in every kind of moment"],
+)
+def test_a_killed_run_ends_as_if_nothing_had_happened(undisturbed, tmp_path, moments):
+    """Killed in processes; then continued here to its end."""
     variant, folder = ("c", "float32", "manual"), tmp_path / "run"
-    moments = [("step", 5), ("checkpoint", 2), ("metrics.csv", 2), ("evaluation", 1), ("rename", 3)]
     assert disturb(folder, variant, [(*moment, 0) for moment in moments]) == len(moments)
     assert not (folder / "result.json").exists()
     bnstudy.run(small_config(*variant), folder)

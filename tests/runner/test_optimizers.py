@@ -71,7 +71,9 @@ def pure(name, variant):
     return module.init, partial(module.update, variant=variant, **BETAS)
 
 
-@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.compiled)])
+@pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=[pytest.mark.compiled, pytest.mark.thorough])]
+)
 @every_rule
 def test_equals_the_pure_update(name, variant, compiled):
     variables = parameters()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from kill_and_resume import differences, small_config
+from marks import thorough
 
 import bnstudy
 from bnstudy.data.dataset import load_dataset
@@ -111,6 +112,7 @@ def test_the_weights_are_those_of_the_last_checkpoint_without_the_optimizers_sta
         np.testing.assert_array_equal(array, saved[name])
 
 
+@pytest.mark.thorough
 def test_weights_of_every_epoch_are_kept_if_asked_and_change_nothing(tmp_path, undisturbed):
     keeping = CONFIG.checkpoint.model_copy(update={"keep_epochs": True})
     bnstudy.run(CONFIG.model_copy(update={"checkpoint": keeping}), tmp_path / "run")
@@ -138,7 +140,7 @@ def test_a_checkpoint_says_how_test_images_are_standardized(tmp_path, method):
     assert arrays["standardization/mean"].shape == expected.mean.shape
 
 
-@pytest.mark.parametrize("case", ["a", "b", "c"])
+@pytest.mark.parametrize("case", [*thorough("a", "b"), "c"])
 def test_as_posted_runs_on_top_of_any_case(tmp_path, case):
     overrides = {"model.width": 0.1, "training.epochs": 1, "data.train_limit": 20}
     overrides |= {"data.test_limit": 20, "training.batch_size": 20}
@@ -257,6 +259,7 @@ def test_a_signal_saves_and_stops_and_the_run_continues(tmp_path, monkeypatch, u
     assert told == [(0, "interrupted"), (10, "finished")]
 
 
+@pytest.mark.thorough
 def test_a_second_stop_is_a_keyboard_interrupt_and_harms_nothing(
     unfinished, monkeypatch, undisturbed
 ):
@@ -288,6 +291,7 @@ def test_a_second_stop_is_a_keyboard_interrupt_and_harms_nothing(
     assert differences(unfinished, undisturbed) == []
 
 
+@pytest.mark.thorough
 def test_an_evaluation_is_interrupted_too(unfinished, monkeypatch, undisturbed):
     (unfinished / "checkpoints" / "step-00000021.npz").unlink()
     make = training.make_evaluate
@@ -310,7 +314,9 @@ def test_an_evaluation_is_interrupted_too(unfinished, monkeypatch, undisturbed):
 # ------------------------------------------------------------------------------- what goes wrong
 
 
-@pytest.mark.parametrize("name", ["step-00000021.npz", "metrics.csv", "result.json", "test.png"])
+@pytest.mark.parametrize(
+    "name", [*thorough("step-00000021.npz", "result.json"), "metrics.csv", "test.png"]
+)
 def test_a_full_disk_is_one_line_and_nothing_written_is_harmed(
     monkeypatch, undisturbed, unfinished, name
 ):

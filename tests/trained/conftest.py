@@ -1,6 +1,7 @@
 """Networks of every configuration."""
 
 import pytest
+from marks import all_but
 from trained_helpers import CONFIGURATIONS, config_of, random_arrays, write_finished_run
 
 import bnstudy
@@ -23,7 +24,10 @@ def networks(tmp_path_factory):
     return network
 
 
-@pytest.fixture(params=CONFIGURATIONS)
+QUICK = ("a", "c debias", "b activation after_conv", "c renorm debias activation", "c as_posted")
+
+
+@pytest.fixture(params=all_but(QUICK, CONFIGURATIONS))
 def network(request, networks):
     """Return the network of each configuration."""
     return networks(request.param)

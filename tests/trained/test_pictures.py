@@ -89,6 +89,7 @@ def test_few_mistakes_and_none_are_said(evaluated):
     assert len(titles(figure)) == 1
 
 
+@pytest.mark.thorough
 def test_the_same_evaluation_gives_the_same_files(evaluated, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -29,6 +29,7 @@ def test_it_classifies_as_the_network_does(network):
     np.testing.assert_allclose(probabilities, expected, atol=2e-6)
 
 
+@pytest.mark.thorough
 def test_the_file_is_loaded_without_bnstudy(networks, tmp_path):
     network = networks("c as_posted")  # every kind of layer: per activation, by pixel
     (tmp_path / "network.keras").write_bytes(to_keras.as_bytes(network))

@@ -3,6 +3,7 @@
 import keras
 import pytest
 from helpers import config
+from marks import thorough
 
 from bnstudy.bench.peers.keras_fit import KerasFit
 from bnstudy.model.all_cnn import Model
@@ -16,7 +17,7 @@ def same_policy_afterwards():
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize(("precision", "compute"), [("float32",) * 2, ("bfloat16",) * 2])
+@pytest.mark.parametrize(("precision", "compute"), [("bfloat16",) * 2, *thorough(("float32",) * 2)])
 def test_it_has_the_parameters_of_case_b_and_times_each_step(precision, compute):
     limits = {"data__train_limit": 100, "data__test_limit": 10}  # four batches
     case_b = config("b", training__precision=precision, **limits)

@@ -23,16 +23,19 @@ def comparisons():
         del sys.modules["libraries"], sys.modules["measure"]
 
 
+@pytest.mark.thorough
 def test_every_definition_equals_its_library(comparisons):
     far = [row for row in comparisons if not row.deviation < LIMIT]
     assert far == []
 
 
+@pytest.mark.thorough
 def test_no_other_definition_does(comparisons):
     near = [row for row in comparisons if not row.others > APART]
     assert near == []
 
 
+@pytest.mark.thorough
 def test_every_definition_of_the_page_is_compared_but_the_authors(comparisons):
     rows = PAGE.split("| **")[1:]
     assert {row.partition("**")[0] for row in rows} - {row.definition for row in comparisons} == {
@@ -40,6 +43,7 @@ def test_every_definition_of_the_page_is_compared_but_the_authors(comparisons):
     }
 
 
+@pytest.mark.thorough
 def test_the_page_says_how_close(comparisons):
     said = f"All {len(comparisons)} comparisons agree within {LIMIT:.0e}, "
     assert said + f"and the nearest other definition is at least {APART:.0e} away." in PAGE

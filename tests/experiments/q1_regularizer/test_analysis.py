@@ -158,6 +158,7 @@ def folders(tmp_path):
     return [tmp_path / "none_seed-0", tmp_path / "bn_seed-0"]
 
 
+@pytest.mark.thorough
 def test_runs_are_evaluated_with_precise_statistics_on_all_test_images_and_only_once(
     analysis, folders, monkeypatch
 ):

@@ -1,10 +1,12 @@
 """Question 2: what is read and measured, from runs of its plan and from runs shrunk."""
 
+import functools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from marks import thorough
 from trained_helpers import random_arrays, write_finished_run
 
 from bnstudy.analysis import along_training
@@ -115,6 +117,35 @@ def _set_costs(folder, config):
     (folder / "metrics.csv").write_text("\n".join([*text[:-1], ",".join(cells)]) + "\n")
 
 
+def stand_in(run, epoch, frozen=False):
+    """A sharpness that is another one for other arguments."""
+    return 1000.0 * len(run.name) + 10 * epoch + frozen
+
+
+STAND_INS = {
+    "accuracies": lambda run: {0: 0.1, 1: 0.3, 2: 0.4 + 0.1 * run.name.startswith("bn")},
+    "sharpness": stand_in,
+    "predictiveness": lambda run: [
+        along_training.Predictiveness(epoch, len(run.name) + epoch, float(epoch))
+        for epoch in (0, 1, 2)
+    ],
+}
+
+
+@pytest.fixture(params=["stand-ins", *thorough("as they are")])
+def measures(request, monkeypatch):
+    """The measures of `along_training`, each made once; or what is as telling and quick."""
+    if request.param == "stand-ins":
+        found = STAND_INS
+    else:
+        found = {name: functools.cache(getattr(along_training, name)) for name in STAND_INS}
+        sharpness = found["sharpness"]
+        found["sharpness"] = lambda run, epoch, frozen=False: sharpness(run, epoch, frozen=frozen)
+    for name, function in found.items():
+        monkeypatch.setattr(along_training, name, function)
+
+
+@pytest.mark.usefixtures("measures")
 def test_runs_are_measured_as_the_page_says_and_only_once(analysis, folders, monkeypatch):
     found = analysis.measure(folders)
     json.dumps(found, allow_nan=False)

@@ -190,6 +190,7 @@ def folders(tmp_path):
     ]
 
 
+@pytest.mark.thorough
 def test_runs_are_evaluated_as_the_page_says_and_only_once(small, folders, monkeypatch):
     first = small.measure(folders)
     json.dumps(first, allow_nan=False)
@@ -202,7 +203,8 @@ def test_runs_are_evaluated_as_the_page_says_and_only_once(small, folders, monke
     assert len(first["runs"]["case b"]["0"]["overview"]["moving"]) == 1 + 7
     assert "precise" not in none
     assert "deciding" not in first["runs"]["batch 4"]["0"]
-    assert {claim.verdict for claim in small.judge(first)} == {"open"}
+    of_runs = [claim for claim in small.judge(first) if not claim.name.startswith("iv ")]
+    assert {claim.verdict for claim in of_runs} == {"open"}  # the others are of benchmarks
     monkeypatch.setattr(small, "evaluate", None)  # it is not called again
     assert small.measure(folders) == first
 
@@ -218,6 +220,7 @@ def test_a_published_run_without_weights_is_as_if_it_were_not_there(small, tmp_p
         small.measure([bare])
 
 
+@pytest.mark.thorough
 def test_the_images_and_statistics_are_those_of_the_page(small, tmp_path):
     from bnstudy.analysis.choice import Statistics
     from bnstudy.analysis.corruptions import corrupt

@@ -14,6 +14,7 @@ def figure(analysis):
     return load_file(analysis.__file__.replace("analysis.py", "figure.py"))
 
 
+@pytest.mark.thorough
 def test_drawn_as_wide_as_a_page_and_twice_the_same(analysis, measured, rows, tmp_path):
     found = measured(bench={"here": {"network": {"width": 0.25}, "rows": rows}})
     for name in ("one.png", "two.png"):

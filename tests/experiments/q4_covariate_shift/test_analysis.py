@@ -86,6 +86,7 @@ def test_the_plan_has_every_arm_and_seed_0_comes_first(analysis):
         assert (config.model.width, config.training.on_divergence) == (0.25, "record")
 
 
+@pytest.mark.thorough
 def test_a_run_is_measured_from_its_folder_and_its_first_steps(analysis, monkeypatch, tmp_path):
     from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
     from bnstudy.data.dataset import load_dataset

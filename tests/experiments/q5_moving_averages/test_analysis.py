@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.thorough
 def test_both_halves_are_judged_described_and_drawn(analysis, first, second, found, monkeypatch):
     monkeypatch.setattr(first, "measure", lambda: dict(found))
     measured = analysis.measure([])
@@ -18,6 +21,7 @@ def test_both_halves_are_judged_described_and_drawn(analysis, first, second, fou
     assert analysis.draw(measured, claims).get_size_inches()[0] == 7.2
 
 
+@pytest.mark.thorough
 def test_the_figure_has_a_row_for_each_data_set_that_was_trained_on(
     analysis, second, found, made_up_curves
 ):

@@ -4,6 +4,7 @@ import filecmp
 
 import matplotlib.image
 import numpy as np
+import pytest
 
 from bnstudy.plots.style import save
 
@@ -24,6 +25,7 @@ def made_up() -> dict:
     }
 
 
+@pytest.mark.thorough
 def test_drawn_as_wide_as_a_page_and_twice_the_same(analysis, made_up_curves, tmp_path):
     published = {1.0: {"raw": 2.94, "corrected": 3.89}, 9.0: {"raw": 5.79, "corrected": 4.08}}
     trained = {"digits": {"0": made_up_curves(1000, {0.9: 42})}}

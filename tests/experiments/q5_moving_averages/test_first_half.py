@@ -15,6 +15,7 @@ def committed():
     return json.loads((FOLDER / "verdict.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.thorough
 def test_the_verdict_is_reproduced(first, found, committed):
     claims = first.judge(found)
     assert len(claims) == 16
@@ -57,6 +58,7 @@ def test_the_sampled_variances_are_those_of_batches(first):
     np.testing.assert_allclose(sampled.std(), drawn.std(), rtol=0.01)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "maximum"), [("Adam, keras", False), ("AMSGrad, keras", True)])
 def test_reddis_problem_step_by_step(found, name, maximum):
     """The first fifty periods in plain Python."""
@@ -77,6 +79,7 @@ def test_reddis_problem_step_by_step(found, name, maximum):
     np.testing.assert_allclose(found["reddi"][name][1][:50], regrets, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_adam_stays_at_the_worst_point_and_pays_for_it(found):
     """At x = 1, 101 steps cost 10, at -1 they cost -10; falls below 1 cost more."""
     xs, regret = map(np.array, found["reddi"]["Adam, paper"])
@@ -85,6 +88,7 @@ def test_adam_stays_at_the_worst_point_and_pays_for_it(found):
     assert np.all(paid[-1000:] > 20)
 
 
+@pytest.mark.thorough
 def test_every_claim_can_fail(first, found):
     damaged = {
         "exact": {

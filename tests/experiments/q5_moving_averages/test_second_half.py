@@ -101,6 +101,7 @@ def test_the_distance_from_precise_statistics_is_described(second, made_up_curve
     assert distances == {"0.9": [0.1] * 3, "0.99": [0.1] * 3, "0.999": [0.1] * 3}
 
 
+@pytest.mark.thorough
 def test_a_run_is_followed_once_and_needs_no_weights(second, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(second.UNTIL, "digits", 6)
