@@ -30,6 +30,7 @@ ROOT = HERE.parent
 RELEASE = ROOT / "build" / "notebooks"
 COPIES = ROOT / "docs" / "lessons"
 BLANK = re.compile(r"^def (\w+)", re.MULTILINE)
+NAMED = re.compile(r"docs/(\w+\.md)")
 FORMULA = re.compile(r"^\$\$(.+?)\$\$$", re.MULTILINE | re.DOTALL)
 SECONDS = 600  # for one cell
 
@@ -57,6 +58,12 @@ def solutions(lesson: Path) -> dict[str, str]:
     file = HERE / "solutions" / lesson.name
     cells = jupytext.read(file, fmt="py:percent").cells if file.exists() else []
     return {name: cell.source for cell in cells if (name := _name(cell))}
+
+
+def documents() -> list[str]:
+    """Return the files of docs/ that a lesson or one of its hints names."""
+    text = "".join(lesson.read_text(encoding="utf-8") for lesson in lessons())
+    return sorted({"backprop.md", *NAMED.findall(text)})
 
 
 def solved(notebook: NotebookNode, answers: dict[str, str]) -> NotebookNode:
@@ -138,7 +145,9 @@ def write_release(folder: Path = RELEASE) -> None:
     (folder / "docs").mkdir(parents=True)
     for lesson in lessons():
         nbformat.write(load(lesson), folder / f"{lesson.stem}.ipynb")
-    shutil.copy(ROOT / "docs" / "backprop.md", folder / "docs")  # hints name its equations
+    for name in documents():
+        shutil.copy(ROOT / "docs" / name, folder / "docs")
+    shutil.copytree(HERE / "solutions", folder / "solutions")
     without = shutil.ignore_patterns("*.png", "bench", "checkpoints")
     shutil.copytree(ROOT / "logs" / "published", folder / "published", ignore=without)
     wheel = ["wheel", "-q", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]

@@ -117,6 +117,16 @@ def test_the_install_cell_says_what_is_missing_where_there_is_no_wheel(tmp_path)
     assert ended.stderr.splitlines()[-1] == last
 
 
+def test_what_a_lesson_names_is_in_the_release_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)  # the wheel takes seconds
+    BUILD["write_release"](tmp_path / "release")
+    held = [str(path.relative_to(tmp_path / "release")) for path in tmp_path.rglob("*.*")]
+    for path in LESSONS.values():
+        for name in re.findall(r"`((?:docs|solutions)/[\w.]+)`", path.read_text(encoding="utf-8")):
+            assert name in held, f"{path.name} names {name}"
+    assert "docs/backprop.md" in held  # which hints name
+
+
 @pytest.mark.full_size
 def test_the_release_folder_installs_itself_in_a_fresh_environment(tmp_path):
     """The install cell finds the wheel beside the notebook; nothing else is installed by hand."""
