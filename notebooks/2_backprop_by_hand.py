@@ -11,7 +11,8 @@
 #
 # **How to work.** Every `None` after an equals sign is a blank (in the convolution, every `0`).
 # Replace it, run the cell, then run the cell below it. If you are stuck for more than ten minutes,
-# look at the solution: `notebooks/solutions/` has one for each blank.
+# look at the solution: `solutions/2_backprop_by_hand.py`, beside this notebook, has one for each
+# blank.
 
 # %% [markdown]
 # ## The one rule
@@ -32,6 +33,8 @@
 # where to think.
 
 # %%
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -41,9 +44,19 @@ import bnstudy
 def check(forward, backward, inputs, layer):
     """Compare backward with numerical derivatives of forward; give a hint where they differ."""
     try:
-        print(bnstudy.check_layer(forward, backward, inputs, hints_only=layer))
-    except bnstudy.UserError as error:  # your function stopped: this line says where, and why
-        print(error)
+        result = bnstudy.check_layer(forward, backward, inputs, hints_only=layer)
+    except bnstudy.UserError as error:  # your function stopped: this says where, and why
+        print(textwrap.fill(str(error), 76))
+        return
+    print("gradient   shape      difference")
+    for row in result.rows:
+        shape = "x".join(map(str, row.shape)) or "number"
+        difference = "-" if row.difference is None else f"{row.difference:.1e}"
+        print(f"{row.gradient:<10} {shape:<10} {difference:<10} {row.verdict}")
+    hints = [f"{row.gradient}: {row.mistake}" for row in result.rows if row.mistake]
+    for line in [*hints, *result.problems, *result.notes]:
+        print(textwrap.fill(line, 76, subsequent_indent="    "))
+    print("right" if result.passed else "WRONG")
 
 
 # %% [markdown]
@@ -74,18 +87,21 @@ check(dense_forward, dense_backward, dense_inputs, "dense")
 # %% [markdown]
 # The table has one line for each gradient. `difference` is the relative distance from the numerical
 # derivative: about $10^{-16}$ for a right gradient, which is the rounding of the computer, and far
-# more for a wrong one. The first gradient passes. For the second there is a hint: the rule says
+# more for a wrong one; `-` where there is nothing to compare, because the shape is wrong or the
+# blank is empty. The first gradient passes. For the second there is a hint: the rule says
 # *add up*, and the attempt divides by the number of examples. (If the cost is a mean, then the
 # division is already in $dy$.)
 #
-# The numbers in brackets, such as (15), are those of the equations in `docs/backprop.md`, where
-# everything is derived. Try without it first.
+# The numbers in brackets, such as (2) here, are those of the equations in `docs/backprop.md`, where
+# everything is derived. (A dense layer is a convolution of images of one pixel.) Try without it
+# first.
 
 # %% [markdown]
 # ## Part 1: batch normalization, one step at a time
 #
-# Take a batch of $m$ examples with several features: $x$ has the shape $[m, D]$. Batch norm treats
-# each feature (each column) by itself:
+# Take a batch of $m$ examples with $D$ features each: $x$ has the shape $[m, D]$. Batch norm treats
+# each feature (each column) by itself; the sums run over the rows $i$ of the column, and
+# $\varepsilon$ is a small constant:
 #
 # $$\text{mean} = \frac{1}{m} \sum_i x_i \tag{10}$$
 # $$\text{variance} = \frac{1}{m} \sum_i (x_i - \text{mean})^2 \tag{11}$$
@@ -135,7 +151,7 @@ check(scale_and_shift_forward, scale_and_shift_backward, scale_and_shift_inputs,
 # advantage of working in steps.)
 #
 # *Before you write: what is the derivative of $(v + \varepsilon)^{-1/2}$ with respect to $v$?
-# Express it by $r$.*
+# Express it by $r = (v + \varepsilon)^{-1/2}$ alone.*
 
 
 # %%
@@ -164,11 +180,13 @@ check(normalize_forward, normalize_backward, normalize_inputs, "normalize")
 # %% [markdown]
 # ### Steps (11) and (10): the variance and the mean
 #
-# Again, let the mean be an input of its own in (11). Both functions have an output with one number
-# per column, so `dvariance` and `dmean` have the shape $[D]$, while $dx$ has the shape $[m, D]$.
+# Again, let the mean be an input of its own in (11): the check draws it at random. Both functions
+# have an output with one number per column, so `dvariance` and `dmean`, which arrive from above,
+# have the shape $[D]$, while $dx$ has the shape $[m, D]$. Step (11) has two inputs, so it also
+# returns a `dmean` of its own.
 #
-# *Before you write: in the real layer, `mean` is the mean of $x$. What then is the sum of
-# $x_i - \text{mean}$ over the batch, and so what is the `dmean` of step (11)?*
+# *When both are right: in the real layer, `mean` is the mean of $x$. What then is the sum of
+# $x_i - \text{mean}$ over the batch, and so what is the `dmean` of step (11) there?*
 
 
 # %%
@@ -212,15 +230,16 @@ check(mean_forward, mean_backward, lambda rng: (rng.normal(size=(6, 4)),), "mean
 # so one $x_i$ reaches the cost on three paths:
 #
 # ```text
-#        +---------------------------------> normalize --> x_hat --> scale and shift --> y
-#        |                                    ^      ^
-#   x ---+--> mean ---+-----------------------+      |
-#        |            v                              |
-#        +-------> variance -------------------------+
+#        +-------------------> normalize --> x_hat --> y
+#        |                      ^     ^
+#   x ---+--> mean ---+---------+     |
+#        |            v               |
+#        +-------> variance ----------+
 # ```
 #
 # Count the arrows that leave `x`, and those that leave `mean`. An array that is used twice receives
-# a gradient from each use, and they are added. Fill in the blank by calling your four functions.
+# a gradient from each use, and they are added. Fill in the blank by calling your other three
+# functions. (Give each result a name of its own: a second `dx = ...` overwrites the first.)
 
 
 # %%
@@ -252,10 +271,14 @@ check(batch_norm_forward, batch_norm_backward, scale_and_shift_inputs, "batch_no
 #
 # $$dx = r \,\bigl(\, d\hat x \;-\; \ldots \;-\; \hat x \cdot \ldots \,\bigr) \tag{17}$$
 #
-# Each $\ldots$ is a mean over the batch. Find them. Two facts help you to check your algebra:
-# adding a constant to a whole column changes no output, so the elements of $dx$ in a column add up
-# to 0; and stretching a column about its mean changes the output hardly at all, so neither has $dx$
-# a component along $\hat x$.
+# Each $\ldots$ is a mean over the batch. To find them, start from the three terms of $dx$ in
+# `batch_norm_backward`, write every $x - \text{mean}$ as $\hat x / r$, and take $r$ out. Two facts
+# help you to check your algebra: adding a constant to a whole column changes no output, so the
+# elements of $dx$ in a column add up to 0; and stretching a column about its mean changes the
+# output hardly at all, so $dx$ has hardly any component along $\hat x$: the sum of $dx\, \hat x$
+# over a column is almost 0.
+#
+# Equations (14) to (16) are what you found in step (13).
 
 
 # %%
@@ -288,15 +311,20 @@ check(short_forward, short_backward, scale_and_shift_inputs, "batch_norm")
 #
 # ### Convolution
 #
-# The images are $[N, H, W, C]$, the weights $[3, 3, C, O]$. The forward pass adds nine matrix
-# products, one for each of the nine places $(a, b)$ of the kernel: pixel $(i, j)$ of the output
-# sees pixel $(i + a, j + b)$ of the padded input.
+# The $N$ images have $H \times W$ pixels and $C$ channels: $x$ is $[N, H, W, C]$. The weights are
+# $[3, 3, C, O]$, and $y$ is $[N, H, W, O]$. The input is padded with a border of zeros, one pixel
+# wide, which makes it $x_p$. The forward pass adds nine matrix products, one for each of the nine
+# places $(a, b)$ of the kernel: pixel $(i, j)$ of the output sees pixel $(i + a, j + b)$ of the
+# padded input.
 #
 # $$y[n,i,j,o] = \sum_{a,b,c} x_p[n, i + a, j + b, c]\; w[a,b,c,o] \tag{1}$$
 #
 # The backward pass can have the same shape: a loop over $(a, b)$, in which each place of the kernel
 # contributes to `dw[a, b]` and to the part of `dx_padded` that it covers. The padding was constant,
 # so it is cut off at the end. Write your terms in place of the two zeros.
+#
+# *Before you write: take one weight, $w[a,b,c,o]$. In which outputs does it occur, and what
+# multiplies it there? Then the same for one pixel of $x_p$.*
 
 
 # %%
@@ -319,8 +347,8 @@ def conv_backward(dy, cache):
     for a in range(3):
         for b in range(3):
             covered = x_padded[:, a : a + height, b : b + width]  # [N, H, W, C]
-            dw[a, b] = 0  # (2); np.tensordot(u, v, axes=3) sums over three axes
-            dx_padded[:, a : a + height, b : b + width] += 0  # (3)
+            dw[a, b] = 0  # (2)  [C, O]; np.tensordot(u, v, ([0, 2], [0, 2])): over axes 0, 2
+            dx_padded[:, a : a + height, b : b + width] += 0  # (3)  [N, H, W, C]
     return dx_padded[:, 1:-1, 1:-1], dw
 
 
@@ -357,8 +385,8 @@ check(elu_forward, elu_backward, lambda rng: (rng.normal(size=(5, 7)),), "elu")
 # %% [markdown]
 # ### Average pooling
 #
-# Each block of $2 \times 2$ pixels becomes one pixel, their mean. *How much does one pixel of a
-# block contribute to the mean?*
+# Each block of $2 \times 2$ pixels becomes one pixel, their mean, so $dy$ is
+# $[N, H/2, W/2, C]$. *How much does one pixel of a block contribute to the mean?*
 
 
 # %%
@@ -370,7 +398,7 @@ def pool_forward(x):
 
 # %%
 def pool_backward(dy, shape):
-    dx = None  # (7); np.repeat(z, 2, axis=1) doubles each row
+    dx = None  # (7)  [N, H, W, C]; np.repeat(z, 2, axis=1) doubles each row
     return dx
 
 
@@ -383,9 +411,9 @@ check(pool_forward, pool_backward, lambda rng: (rng.normal(size=(3, 4, 6, 2)),),
 # The last layer turns the numbers of each image (its *logits*, one for each class) into
 # probabilities, and the cost is the mean over the $N$ images of minus the logarithm of the
 # probability of the right class. It starts the backward pass, so its $dy$ is a single number,
-# `dcost`; in training it is 1.
+# `dcost`; in training it is 1, but the check draws another number, so do not leave it out.
 #
-# *Before you write: write the cost of one image as
+# *Before you write: call the logits of one image $z$, write its cost as
 # $-z_\text{label} + \log \sum_k e^{z_k}$, and differentiate that.*
 
 
@@ -402,7 +430,7 @@ def cost_forward(logits, labels):
 def cost_backward(dcost, cache):
     p, labels = cache
     one_hot = np.eye(p.shape[1])[labels]  # 1 at the label, else 0
-    dlogits = None  # (24)
+    dlogits = None  # (24)  [N, classes]
     return dlogits
 
 
@@ -422,7 +450,10 @@ check(cost_forward, cost_backward, cost_inputs, "softmax_cross_entropy")
 #
 # A network's backward pass has no mathematics of its own: the $dx$ of each layer is the $dy$ of the
 # one before it. The only new line is given, the mean over the pixels. Fill in the rest, and mind
-# the order.
+# the order. What forward has reshaped, backward must reshape back.
+#
+# The check takes some seconds. If it fails, read its table from the bottom, which is the order of
+# the backward pass: the mistake is between the last gradient that passes and the first that fails.
 
 
 # %%
@@ -443,7 +474,7 @@ def network_backward(dcost, caches):
     n, height, width, classes = caches["shape"]
     dlogits = cost_backward(dcost, caches["cost"])  # [n, classes]
     per_pixel = dlogits[:, None, None, :] / (height * width)
-    dx = np.broadcast_to(per_pixel, caches["shape"])  # (9)
+    dx = np.broadcast_to(per_pixel, caches["shape"])  # (9)  so far: of what conv2 returned
     dw2 = None
     # Go on backward: conv2, pool, bn, elu, conv1.
     dgamma = None
@@ -511,8 +542,9 @@ print(f"first ten steps {np.mean(costs[:10]):.2f}, last ten {np.mean(costs[-10:]
 # ## What next?
 #
 # - Put a mistake into your network on purpose: leave out the division by 4 in the pool. Does it
-#   still learn? Most wrong gradients do, somewhat. That is why they are found so late, and why one
-#   checks. Lesson 6 finds three in published code.
+#   still learn? It may even learn faster: for all that lies below the pool, this mistake is a
+#   learning rate four times as large. Most wrong gradients learn, somewhat. That is why they are
+#   found so late, and why one checks. Lesson 6 finds three in published code.
 # - The full network of the study has nine convolutions and is written exactly like this:
 #   `src/bnstudy/manual/` has one file per layer, with the same equation numbers.
 # - `bnstudy check --template batch_norm` prints a file with blanks for the command line, and

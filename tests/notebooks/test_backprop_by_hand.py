@@ -1,6 +1,7 @@
 """Lesson 2: its blanks, its solutions, and the hint for each of the mistakes that people make."""
 
 import ast
+import re
 
 import pytest
 from notebook_helpers import (
@@ -53,14 +54,77 @@ MISTAKES = {
         "dx_direct + dx_variance + dx_mean",
         "dx_direct + dx_mean",
         "dx",
-        "one of the three paths is missing: the later one",
+        "the one that forward computes last is taken for a constant",
+    ),
+    "each gradient at x written over the one before": (
+        "batch_norm_backward",
+        "dx_direct + dx_variance + dx_mean",
+        "mean_backward(dmean_2, mean_cache)",
+        "dx",
+        "did a later one overwrite the earlier ones?",
+    ),
+    "the statistics' gradient taken over the features": (
+        "short_backward",
+        "dx_hat - np.mean(dx_hat, axis=0) - x_hat * np.mean(dx_hat * x_hat, axis=0)",
+        "dx_hat - np.mean(dx_hat) - x_hat * np.mean(dx_hat * x_hat)",
+        "dx",
+        "over which elements does forward take a mean?",
+    ),
+    "x_hat forgotten in the second mean": (
+        "short_backward",
+        "np.mean(dx_hat * x_hat, axis=0)",
+        "np.mean(dx_hat, axis=0)",
+        "dx",
+        "look at the path through the variance",
+    ),
+    "dgamma and dbeta not summed": (
+        "scale_and_shift_backward",
+        "np.sum(dy * x_hat, axis=0)",
+        "dy * x_hat",
+        "dgamma",
+        "the sum is missing over the axes along which it was broadcast; see (15)",
+    ),
+    "the sign of the mean's derivative": (
+        "normalize_backward",
+        "-r * np.sum",
+        "r * np.sum",
+        "dmean",
+        "the form is right, the sign is not",
+    ),
+    "0, which dmean is in the real layer": (
+        "variance_backward",
+        "-2 / m * np.sum(x - mean, axis=0) * dvariance",
+        "np.zeros(len(mean))",
+        "dmean",
+        "here, mean is any row, not that of x",
+    ),
+    "a sum over the columns in place of nothing": (
+        "variance_backward",
+        "2 / m * (x - mean) * dvariance",
+        "np.sum(2 / m * (x - mean) * dvariance, axis=0)",
+        "dx",
+        "its shape is [4], not [6, 4]; see (17c)",
+    ),
+    "the mean over a row as well": (
+        "mean_backward",
+        "dmean / m",
+        "dmean / np.prod(shape)",
+        "dx",
+        "the form is right, a constant is not",
+    ),
+    "the mean over the images and pixels": (
+        "conv_backward",
+        "np.tensordot(covered, dy, ([0, 1, 2], [0, 1, 2]))",
+        "np.tensordot(covered, dy, ([0, 1, 2], [0, 1, 2])) / dy[..., 0].size",
+        "dw",
+        "add up all paths, or average over them?",
     ),
     "the path through the mean forgotten": (
         "short_backward",
         "dx_hat - np.mean(dx_hat, axis=0) -",
         "dx_hat -",
         "dx",
-        "one of the three paths is missing: the earlier one",
+        "the one that forward computes first is taken for a constant",
     ),
     "the standard deviation in place of its inverse": (
         "short_backward",
@@ -139,14 +203,14 @@ def filled(kernel):
 def test_with_the_blanks_empty_every_cell_runs_and_every_gradient_has_its_own_hint(unfilled):
     text = lesson_text(unfilled)
     assert "see Notation" not in text
-    assert "\nright;" not in text
+    assert "\nright\n" not in text
     assert text.count("not written yet") == 18  # and the convolution and the network, which run
     assert "the blanks above are still empty" in text
 
 
 def test_with_the_solutions_every_check_says_right_and_the_network_learns(filled):
     text = lesson_text(filled)
-    assert text.count("\nright;") == len(ANSWERS)
+    assert text.count("\nright\n") == len(ANSWERS)
     assert text.count("WRONG") == 1  # the example with a mistake
     assert "the blanks above are still empty" not in text
     first, last = (float(word.rstrip(",")) for word in text.split()[-6:] if "." in word)
@@ -175,10 +239,24 @@ def answers_to_mistakes(filled, kernel):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_typical_mistake_gets_a_fitting_hint(answers_to_mistakes, mistake):
     *_, gradient, hint = MISTAKES[mistake]
-    lines = answers_to_mistakes[mistake].splitlines()
+    lines = re.sub(r"\n +", " ", answers_to_mistakes[mistake]).splitlines()
     hints = [line for line in lines if line.startswith(f"{gradient}: ")]
     assert len(hints) == 1, lines
     assert hint in hints[0]
+
+
+def test_no_line_of_an_answer_is_so_long_that_a_notebook_breaks_it(answers_to_mistakes):
+    for answer in answers_to_mistakes.values():
+        assert max(map(len, answer.splitlines())) <= 76, answer
+
+
+def test_an_error_names_the_function_and_not_the_file_of_its_cell(filled, kernel):
+    broken = ANSWERS["conv_backward"].replace("w[a, b].T", "w[a, b]")
+    check = new_code_cell(check_cell(filled, "conv_backward").source)
+    cells = [new_code_cell(broken), check, new_code_cell(ANSWERS["conv_backward"])]
+    BUILD["run"](new_notebook(cells=cells), LESSON.parent, kernel)
+    line = 1 + broken[: broken.index("@ w[a, b]")].count("\n")
+    assert text_of(check).startswith(f"conv_backward, line {line} of its cell: backward raised ")
 
 
 def test_no_hint_gives_a_solution_away(answers_to_mistakes):

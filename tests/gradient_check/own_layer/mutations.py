@@ -280,11 +280,39 @@ MUTATIONS = [
     (
         "call a wrong sign another argument's gradient",
         "gradient_check/own_layer/candidates.py",
-        "[] if is_the_sign else",
-        "[] if False else",
+        "gradient.shape == case.x.shape and not is_the_sign(gradient)",
+        "gradient.shape == case.x.shape",
         TESTS
         + "test_costs.py::test_a_gradient_of_the_second_argument_with_the_sign_of_the_first_is_not_"
         "called_swapped",
+    ),
+    (
+        "call a wrong sign the sum of another gradient",
+        "gradient_check/own_layer/candidates.py",
+        "total.shape == case.x.shape and not is_the_sign(total)",
+        "total.shape == case.x.shape",
+        NAMES + "test_a_wrong_sign_is_not_called_the_sum_of_another_gradient",
+    ),
+    (
+        "call the rounding of a zero a constant factor",
+        "gradient_check/own_layer/names.py",
+        "<= ZERO * np",
+        "<= 0 * np",
+        NAMES + "test_a_constant_factor_is_named_with_its_value",
+    ),
+    (
+        "suspect another order where sums are missing",
+        "gradient_check/own_layer/row.py",
+        "    if found != sorted(",
+        "    if False and found != sorted(",
+        NAMES + "test_another_order_is_named_only_where_all_shapes_together_fit",
+    ),
+    (
+        "ask for a sum where nothing is summed",
+        "gradient_check/own_layer/hints.py",
+        " and not (word == AVERAGE and key in NO_SUM)",
+        "",
+        TESTS + "test_hints.py::test_where_nothing_is_summed_a_hint_does_not_ask_for_a_sum",
     ),
     (
         "call an inverted mask swapped slopes",

@@ -92,6 +92,15 @@ def test_an_error_deep_in_a_library_names_the_users_line():
         layer_call.call("forward", fails, np.ones((2, 3)))
 
 
+def test_an_error_in_a_cell_of_a_notebook_names_the_function():
+    space = {}
+    exec(
+        compile("\n\ndef backward(dy):\n    return dy @ 1", "/tmp/ipykernel_7/8.py", "exec"), space
+    )
+    with pytest.raises(UserError, match=r"^backward, line 4 of its cell: backward raised Value"):
+        layer_call.call("backward", space["backward"], np.ones(2))
+
+
 def test_tensors_are_given_as_tensors():
     import tensorflow as tf
 

@@ -279,7 +279,9 @@ def test_only_the_wrong_gradient_fails():
             "a constant factor of 0.2: 1/5, the length of axis 0 of x: a mean instead of a sum",
         ),
         (0.3, "a constant factor of 0.3"),
-        (0, "it is 0 everywhere"),
+        (0, "it is 0 everywhere\n"),
+        (1e-17, "it is 0 everywhere, but for rounding\n"),
+        (1e-6, "a constant factor of 1e-06"),
     ],
 )
 def test_a_constant_factor_is_named_with_its_value(factor, says):
@@ -288,6 +290,39 @@ def test_a_constant_factor_is_named_with_its_value(factor, says):
         return dx, dw * factor, db
 
     assert f"dw: {says}" in str(bnstudy.check_layer(layers.dense_forward, backward, DENSE[1]))
+
+
+def test_a_wrong_sign_is_not_called_the_sum_of_another_gradient():
+    """With x - row, a right drow is minus the sum of dx: the plain sum lacks the sign alone."""
+
+    def backward(dy, _):
+        return 3 * dy, dy.sum(0) * 3
+
+    inputs = layers.random(5, 4), layers.random(4)
+    result = bnstudy.check_layer(lambda x, row: (3 * (x - row), None), backward, inputs)
+    assert result.rows[1].mistake == mistakes_layer.WRONG_SIGN
+
+
+def test_another_order_is_named_only_where_all_shapes_together_fit():
+    """A dgamma like x and a dbeta like x are sums that are missing, not gradients of x."""
+
+    def backward(dy, cache):
+        dx, _, _ = layers.batch_norm_backward(dy, cache)
+        return dx, dy * cache[0], dy
+
+    forward, inputs = BATCH_NORM
+    for row in bnstudy.check_layer(forward, backward, inputs).rows[1:]:
+        assert row.mistake.endswith("the sum is missing over the axes along which it was broadcast")
+
+
+def test_a_mean_over_all_positions_of_a_convolution_is_recognized():
+    def backward(dy, cache):
+        dx, dw = layers.dense_backward(dy.reshape(-1, 3), (cache[0].reshape(-1, 4), cache[1]))[:2]
+        return dx.reshape(2, 5, 6, 4), dw / (2 * 5 * 6)
+
+    inputs = layers.random(2, 5, 6, 4), layers.random(4, 3)
+    result = bnstudy.check_layer(lambda x, w: (x @ w, (x, w)), backward, inputs)
+    assert "1/60, all axes of y but the last: a mean instead of a sum?" in str(result)
 
 
 def test_a_convolution_with_the_kernel_the_wrong_way_round_is_named():

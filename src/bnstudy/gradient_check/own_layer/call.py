@@ -153,11 +153,19 @@ def shown(error: BaseException) -> str:
 
 
 def place_of(error: BaseException, function: Callable[..., Any] | None, file: str = "") -> str:
-    """Return file and line of the last of the user's own lines that led to an error."""
+    """Return the last of the user's own lines that led to an error.
+
+    With its file; in a notebook, whose cells have no names, with its function.
+    """
     file = file or getattr(getattr(function, "__code__", None), "co_filename", "")
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == file] or frames[-1:]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else file
+    if not own:
+        return file
+    last = own[-1]
+    if "ipykernel" in last.filename or last.filename.startswith("<ipython"):
+        return f"{last.name}, line {last.lineno} of its cell"
+    return f"{last.filename}, line {last.lineno}"
 
 
 def is_tensor(value: Any) -> bool:

@@ -60,12 +60,16 @@ def candidates(case: Case) -> Iterator[tuple[str, np.ndarray]]:
 
 def _others(case: Case) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the gradients of the other arguments, and their sums."""
+
+    def is_the_sign(gradient: np.ndarray) -> bool:
+        return mistakes.distance(case.at(-gradient), case.right) < SAME
+
     for other, gradient in case.others.items():
-        if gradient.shape == case.x.shape:
-            is_the_sign = mistakes.distance(case.at(-gradient), case.right) < SAME
-            yield from [] if is_the_sign else [(f"this is d{other}: {OTHER_ORDER}", gradient)]
+        if gradient.shape == case.x.shape and not is_the_sign(gradient):
+            yield f"this is d{other}: {OTHER_ORDER}", gradient
         for axis in range(gradient.ndim if gradient.ndim > 1 else 0):
-            if (total := gradient.sum(axis)).shape == case.x.shape:
+            total = gradient.sum(axis)
+            if total.shape == case.x.shape and not is_the_sign(total):
                 yield f"this is d{other}, summed over its axis {axis}", total
 
 
@@ -143,6 +147,8 @@ def _wrong_statistics(case: Case, norm: Normalization) -> Iterator[tuple[str, np
     text = "in the x-hat term the sum is over all elements (its axis is missing)"
     yield text, r * (d - a - centred * r**2 * (d * centred).sum() / m)
     yield text, r * (d - a) - centred * (d * centred * r**3).sum() / m
+    text = "the x-hat term has mean(dx_hat) instead of mean(dx_hat x_hat)"
+    yield text, r * (d - a - x_hat * a)
     text = "the x-hat term has x instead of x - mean"
     yield text, r * (d - a - centred * r**2 * mean(d * x))
     yield text, r * (d - a - x * r**2 * mean(d * centred))

@@ -96,7 +96,7 @@ def _compare(given: Given, y: Any, cache: Any, hints: bool) -> tuple[list[Row], 
     # At once, while an object that keeps its cache to itself has that of these arguments.
     repeated = [] if returned.problems else _second_call(layer, dy, y, cache, returned)
     bent = [] if returned.problems or repeated else _not_linear(given, y, cache, returned)
-    rows = [make_row(given, i, gradient) for i, gradient in returned.gradients.items()]
+    rows = [make_row(given, i, returned.gradients) for i in returned.gradients]
     problems = list(returned.problems)
     failed = [row for row in rows if row.verdict == FAIL]
     if not all(_needs_no_other_order(row.mistake) for row in failed) and (

@@ -12,13 +12,14 @@ from bnstudy.gradient_check.own_layer.normalization import Normalization
 
 UNKNOWN = "no known mistake matches"
 WRONG_SIGN = "the sign (a factor of -1)"
+ZERO = 1e-12  # relative to the right gradient: what is smaller is the rounding of a 0
 
 
 def name(case: Case) -> str:
     """Return the mistake's name, or where the gradient is wrong."""
     wrong = case.at(case.wrong)
-    if not wrong.any():
-        return "it is 0 everywhere"
+    if np.abs(wrong).max(initial=0) <= ZERO * np.abs(case.right).max(initial=0):
+        return "it is 0 everywhere" + ", but for rounding" * bool(wrong.any())
     limit = min(SAME, 0.01 * mistakes.distance(wrong, case.right))
     with np.errstate(all="ignore"):  # what overflows is no mistake that fits
         found = [
@@ -130,6 +131,7 @@ def _factor(case: Case) -> str | None:
         for n, shape in _shapes(case)
         for a, s in enumerate(shape)
     }
+    lengths |= {"all axes of y but the last": y.size // y.shape[-1] if y.ndim > 2 else 1}
     lengths |= {f"the number of elements of {n}": int(np.prod(shape)) for n, shape in _shapes(case)}
     lengths |= {
         f"axes {a} and {a + 1} of y": a0 * a1 for a, (a0, a1) in enumerate(pairwise(y.shape))

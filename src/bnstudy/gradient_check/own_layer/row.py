@@ -27,13 +27,14 @@ class Given(NamedTuple):
     random: np.random.Generator
 
 
-def make_row(given: Given, position: int, gradient: Any) -> Row:
-    """Compare one gradient."""
+def make_row(given: Given, position: int, gradients: dict[int, Any]) -> Row:
+    """Compare one of the gradients."""
+    gradient = gradients[position]
     x, opinion = to_numpy(given.layer.arguments[position]), given.opinions[position]
     label, kinks = f"d{given.layer.names[position]}", int(opinion.kinks.sum())
     if problem := given_gradients.wrong_kind(gradient, x, given.y.shape):
         problem += _still_right(gradient, x, opinion, problem)
-        problem += _another(given.layer, position, gradient)
+        problem += _another(given.layer, position, gradients)
         shape = to_numpy(gradient).shape if gradient is not None else x.shape
         return Row(label, shape, 0, kinks, None, None, None, "-", None, FAIL, problem)
     values, smooth = to_numpy(gradient).astype(np.float64), ~opinion.kinks
@@ -161,9 +162,12 @@ def _still_right(gradient: Any, x: np.ndarray, opinion: oracles.Opinion, problem
     return "; its numbers are right" if right else ""
 
 
-def _another(layer: Layer, position: int, gradient: Any) -> str:
-    """Say so where a gradient has the shape of another argument."""
-    shape = to_numpy(gradient).shape if is_real(gradient) else None
+def _another(layer: Layer, position: int, gradients: dict[int, Any]) -> str:
+    """Say so where a gradient has the shape of another argument, and all together fit."""
+    found = sorted(to_numpy(g).shape for g in gradients.values() if is_real(g))
+    if found != sorted(to_numpy(layer.arguments[i]).shape for i in layer.checked):
+        return ""
+    shape = to_numpy(gradients[position]).shape
     names = [
         layer.names[i]
         for i in layer.checked
