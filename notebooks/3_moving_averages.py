@@ -159,7 +159,8 @@ for start, raw, published in ((1, 2.94, 3.89), (9, 5.79, 4.08)):
 # %%
 REPETITIONS = 2000
 random = np.random.default_rng(1)
-many = TRUTH * random.chisquare(BATCH - 1, size=(100, REPETITIONS)) / BATCH  # variances of batches
+# The variance of BATCH normally distributed numbers has this distribution, so it is drawn directly.
+many = TRUTH * random.chisquare(BATCH - 1, size=(100, REPETITIONS)) / BATCH
 print("momentum   raw           corrected")
 for momentum in (0.9, 0.99, 0.999):
     raw = moving_average(many, momentum, 1.0)[-1]

@@ -13,10 +13,12 @@
 #
 # Adam keeps two moving averages: $m$ of the gradient $g$, and $v$ of its square. It steps along
 # $m$, divided by $\sqrt v$: where gradients are large, steps are not. Both averages start from 0,
-# and are corrected for that ($c_1$, $c_2$; lesson 3 explains why).
+# and are corrected for that: $m$ is divided by $c_1 = 1 - \beta_1^t$ and $v$ by
+# $c_2 = 1 - \beta_2^t$ after $t$ steps, where $\beta_1$ and $\beta_2$ are the weights of the old
+# values (lesson 3 explains why).
 #
-# AMSGrad changes the denominator. It remembers the largest $v$ so far, so that the step length can
-# only shrink, never grow back:
+# AMSGrad changes the denominator. It remembers the largest $v$ so far, so that what $m$ is divided
+# by can only grow. With the weight $w$, the learning rate $\alpha$ and a tiny $\varepsilon$:
 #
 # $$v_{\max} = \max(v_{\max},\, v), \qquad w \leftarrow w - \alpha\, \frac{m}{\sqrt{v_{\max}} +
 # \varepsilon}$$
@@ -102,8 +104,8 @@ plt.show()
 # - `keras`: maximum of $v$; step
 #   $\frac{\sqrt{c_2}}{c_1}\, m / (\sqrt{v_{\max}} + \varepsilon)$.
 # - `optax`: maximum of $v / c_2$; step $(m / c_1) / (\sqrt{v_{\max}} + \varepsilon)$.
-# - `as_posted`, the author of the blog post: all of $v$ becomes $v_{\max}$ if its **sum** has
-#   grown; then the step of `paper`.
+# - `as_posted`, the author of the blog post that bnstudy reproduces: all of $v_{\max}$ is replaced
+#   by $v$ if the **sum** of $v$ is larger than that of $v_{\max}$; then the step of `paper`.
 #
 # They are all in `bnstudy.manual.amsgrad`. PyTorch is a fifth: Keras's maximum, with epsilon in
 # another place.
@@ -133,7 +135,8 @@ def lengths(gradients, variant, beta_2=0.999):
 #
 # The gradient is 1, a hundred times.
 #
-# *Guess: how long is the first step of each, in learning rates? With Adam it would be exactly 1.*
+# *Guess: how long is the first step of each, as a multiple of the learning rate? With Adam it would
+# be 1.*
 
 # %%
 ones = np.ones((100, 1))

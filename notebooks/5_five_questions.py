@@ -78,8 +78,12 @@ for name in ("lite", "digits"):
         print(f"{log.folder.name:<62} {train:.4f}   {test:.4f}  {train - test:7.4f}")
 
 # %% [markdown]
-# *Look at the gap between training and test accuracy in `lite`, without batch norm (a) and with it
-# (b, c). Does batch norm regularize, as the post says?*
+# The name of a run says how it differs from its case. `training.precision` is how many bits the
+# computer spends on a number, which is not our subject; `model.batch_norm=none` is a case c without
+# batch norm.
+#
+# *Look at the gap between training and test accuracy in `lite`, without batch norm (case a, and
+# that case c) and with it (b, and the other c). Does batch norm regularize, as the post says?*
 #
 # Be careful: with batch norm the training accuracy is higher as well. A network that has learned
 # more has a larger gap, whatever regularizes it. That is why question 1 compares networks that have
@@ -142,7 +146,7 @@ def accuracy(case, seed):
             "training.epochs": EPOCHS,
             "data.train_limit": LIMIT,
             "optimizer.learning_rate": 0.02,
-            "training.on_divergence": "record",
+            "training.on_divergence": "record",  # a cost that is not finite is no error here
         },
     )
     print(f"case {case}, seed {seed}")
@@ -159,6 +163,8 @@ bnstudy.plot(
 )
 
 # %% [markdown]
+# (A cost that stays at 2.30 is $\log 10$, that of guessing among ten digits: nothing is learned.)
+#
 # Whatever the verdict, mind what it does *not* say. Two seeds, one learning rate, one small data
 # set, three epochs. Would case a have learned with a few hundred steps of small learning rates
 # first? Is it the network, or the initial weights, that cannot stand the rate? Question 2 in

@@ -46,7 +46,8 @@ print("exit code", exit_code)
 # ## Each mistake by itself
 #
 # Here are the three, as the author wrote them, but in NumPy. `bnstudy.check_layer` is the same
-# check for one layer; without `hints_only`, it names what is wrong.
+# check for one layer as in lesson 2; without `hints_only`, it names what is wrong. Of its table,
+# look at `difference` and at the last column (`docs/gradient_check.md` explains the others).
 #
 # *Before you run each cell: how could one write this, and believe that it is right?*
 
@@ -106,8 +107,9 @@ bnstudy.check_layer(cost_forward, posted_cost_backward, inputs)
 # ## Why it learned all the same
 #
 # Mistakes 1 and 3 multiply all gradients of a layer by one constant. Now remember what Adam and
-# AMSGrad do: they divide by a running size of the gradient itself. *What happens to the step if
-# every gradient is 3,200 times as large?*
+# AMSGrad do: they divide by a running size of the gradient itself. In the author's network, mistake
+# 1 alone makes every gradient 3,200 times as large: 50 images times 64 pixels. *What happens to the
+# step?*
 
 # %%
 from bnstudy.backend.startup import import_tensorflow
