@@ -224,4 +224,25 @@ MUTATIONS = [
         "",
         "tests/report/test_svg.py::test_every_colour_is_the_pages",
     ),
+    (
+        "half of the lead itself is a no",
+        "report/claims.py",
+        'every(list(-shares), -0.5, "no", "yes")',
+        'every(list(shares), 0.5, "yes", "no")',
+        CLAIMS + "test_half_of_the_lead_itself_is_enough",
+    ),
+    (
+        "judge the gap after epoch 21 by the weights of a later one",
+        "report/claims.py",
+        "for log in logs) > measures.LAST",
+        "for log in logs) < 0",
+        CLAIMS + "test_weights_of_a_later_epoch_say_nothing_about_the_gap_after_epoch_21",
+    ),
+    (
+        "what holds for no value holds for every one",
+        "report/verdicts.py",
+        "if not values or any(",
+        "if any(",
+        VERDICTS + "test_every_value_on_one_side",
+    ),
 ]

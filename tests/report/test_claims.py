@@ -109,13 +109,13 @@ def test_one_seed_has_no_interval(make_design):
     assert (found.value, found.interval) == (pytest.approx(-0.03), None)
 
 
-def test_an_undecided_claim_says_how_many_seeds_would_decide(make_design):
+def test_an_undecided_claim_says_how_many_seeds_would_exclude_the_threshold(make_design):
     found = named(make_design(train={"a": 0.803, "b": 0.8, "c": 0.8, "d": 0.8}), "ii")
     assert found.verdict == "undecided"
     needed = next(
         n for n in range(2, 99) if stats.t.ppf(0.975, 4 * (n - 1)) * 0.002 * (2 / n) ** 0.5 < 0.003
     )
-    assert found.why == f"{needed} seeds of each arm would decide, were the difference as seen"
+    assert found.why == f"{needed} seeds of each arm would exclude 0, were the difference as seen"
 
 
 def test_without_an_arm_its_claims_are_left_out(make_design):
@@ -167,6 +167,33 @@ def test_the_share_of_the_lead_that_a_bias_correction_takes(
     shares = [(c - (1.5 + n)) / 0.5 for c, n in zip(first_costs, NOISE, strict=True)]
     assert found.value == pytest.approx(np.mean(shares))
     assert found.interval == pytest.approx((min(shares), max(shares)))
+
+
+def test_half_of_the_lead_itself_is_enough(make_finished):
+    costs = {"b": 2.0, "c": 1.5, "c, bias-corrected": 1.75}
+    folders = [
+        make_finished(arm, seed, epochs=3, train_cost=cost)
+        for arm, cost in costs.items()
+        for seed in range(3)
+    ]
+    (design,) = designs([load_log(folder) for folder in folders])
+    found = named(design, "vi b")
+    assert (found.verdict, found.value) == ("yes", 0.5)
+
+
+def test_weights_of_a_later_epoch_say_nothing_about_the_gap_after_epoch_21(
+    make_design, make_finished
+):
+    longer = [
+        make_finished(arm, seed, epochs=22, test_accuracy=0.8, train_accuracy=0.9)
+        for arm in "ab"
+        for seed in range(3)
+    ]
+    for folder in longer:
+        write_json(folder / "training_images.json", {"accuracy": 0.99})
+    found = named(make_design(extra=longer), "ii b")
+    assert (found.verdict, found.value) == ("not comparable", None)
+    assert found.why == "a run has more than 21 epochs, and its weights are of the last"
 
 
 def test_no_lead_is_no_share(make_design, make_finished):

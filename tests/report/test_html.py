@@ -123,7 +123,7 @@ def test_a_verdict_says_how_it_was_computed(page):
     assert "Seeds b: 0, 1, 2; a: 0, 1, 2 Beside it paired by seed:" in found
     assert "test accuracy, epoch 21, b - a: " in found
     assert re.search(r"undecided [+-]", found)
-    assert re.search(r"Undecided: [\d,]+ seeds of each arm would decide", found)
+    assert re.search(r"Undecided: [\d,]+ seeds of each arm would exclude 0", found)
 
 
 def test_the_strip_beside_a_value_is_to_scale(page):

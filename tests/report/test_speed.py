@@ -45,3 +45,7 @@ def test_the_share_of_the_two_parameters():
     )
     assert (found.number, found.value, found.verdict) == ("iv b", 0.25, "does not replicate")
     assert list(judge_speed(bench(**{"case a": [10.0]}))) == []
+
+
+def test_no_rounds_are_no_times():
+    assert list(judge_speed(bench(**{"case a": [], "case b": [], "case c": [], BARE: []}))) == []

@@ -62,6 +62,7 @@ def test_a_loss_of_a_point(low, high, verdict):
         ([0.4, 0.5], "no"),
         ([0.4, 0.6], "undecided"),
         ([0.6, math.nan], "not comparable"),
+        ([], "not comparable"),
     ],
 )
 def test_every_value_on_one_side(values, verdict):

@@ -200,6 +200,8 @@ def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]
     """Return why the arms of a claim cannot be compared, or nothing."""
     if claim.measure is measures.PLAIN_GAP:
         logs = [log for arm in claim.weights for log in design.seeds(arm, measures.LAST).values()]
+        if max(len(log.metrics["epoch"]) for log in logs) > measures.LAST:
+            return f"a run has more than {measures.LAST} epochs, and its weights are of the last"
         found = [measures.plain_training_accuracy(log) for log in logs]
         known = [accuracy for accuracy in found if accuracy is not None]
         if known and min(known) < MEMORIZED:
@@ -240,7 +242,9 @@ def _paired(design: Design, measure: Measure, weights: Weights) -> Estimate | No
 def _how_many_seeds(estimate: Estimate, claim: Claim, arms: int) -> str:
     needed = seeds_needed(estimate, claim.weights, arms, claim.threshold)
     number = "more than 10,000" if needed is None else f"{needed:,}"
-    return f"{number} seeds of each arm would decide, were the difference as seen"
+    return (
+        f"{number} seeds of each arm would exclude {claim.threshold:g}, were the difference as seen"
+    )
 
 
 def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
@@ -253,7 +257,7 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
     cost = {arm: np.array([measure.of(runs[arm][seed]) for seed in seeds]) for arm in names}
     lead = cost["b"] - cost["c"]
     shares = (cost["c, bias-corrected"] - cost["c"]) / np.where(lead > 0, lead, math.nan)
-    verdict = every(list(shares), 0.5, "yes", "no")
+    verdict = every(list(-shares), -0.5, "no", "yes")  # half of the lead itself is a yes
     why = "case c does not lead in every seed" if verdict == NOT_COMPARABLE else ""
     if verdict != NOT_COMPARABLE and len(seeds) < SEEDS:
         verdict, why = NOT_JUDGED, f"needs {SEEDS} seeds of each arm"

@@ -27,7 +27,7 @@ class Benchmark:
         for row in self.results["rows"]:
             if (row.get("name"), row.get("precision")) == (name, precision):
                 rounds = row.get("training_ms_by_round")
-                return None if rounds is None else np.array(rounds, np.float64)
+                return np.array(rounds, np.float64) if rounds else None
         return None
 
 

@@ -23,7 +23,7 @@ class Verdict:
         threshold: what it was compared with; None for a question without one.
         verdict: replicates, does not replicate, undecided, not comparable, not judged; or the
             answer to a question.
-        why: more about it, such as the number of seeds that would decide.
+        why: more about it, such as the number of seeds that would exclude the threshold.
         value: of the statistic; None if it could not be computed.
         interval: of 95 %; or, without degrees of freedom, the range over seeds or rounds.
         deviation: standard deviation over the seeds, pooled over arms.
@@ -149,7 +149,7 @@ def every(values: Sequence[float], threshold: float, yes: str, no: str) -> str:
         no: the verdict if none is.
 
     """
-    if any(map(math.isnan, values)):
+    if not values or any(map(math.isnan, values)):
         return NOT_COMPARABLE
     if all(value > threshold for value in values):
         return yes
