@@ -154,7 +154,7 @@ MUTATIONS = [
     (
         "measure the shift on the weights after the step",
         "analysis/first_steps.py",
-        "internal_covariate_shift(landscape, before, landscape.weights)",
+        "internal_covariate_shift(landscape, before, after)",
         "internal_covariate_shift(landscape, landscape.weights, before)",
         STEPS + "test_the_shift_is_that_of_the_steps_of_the_run",
     ),
@@ -297,5 +297,33 @@ MUTATIONS = [
         "training.state.rows and not training.state.step",
         "training.state.rows",
         f"{TENSORBOARD}::test_the_histograms_are_those_of_the_network_that_the_probe_sees",
+    ),
+    (
+        "measure the shift under the noise of the first step",
+        "analysis/first_steps.py",
+        "landscape.batches, landscape.step = [batch], step",
+        "landscape.batches = [batch]",
+        STEPS + "test_the_gradient_before_a_step_is_the_one_that_the_step_takes[noise]",
+    ),
+    (
+        "measure the shift under the averages that the step has left",
+        "analysis/first_steps.py",
+        "average.assign(value)",
+        "average.read_value()",
+        STEPS + "test_the_gradient_before_a_step_is_the_one_that_the_step_takes[renorm]",
+    ),
+    (
+        "move the averages of a training by looking at it",
+        "analysis/first_steps.py",
+        "with put_back(model):",
+        "if model:",
+        STEPS + "test_movement_leaves_a_training_as_it_is_whose_steps_read_the_averages",
+    ),
+    (
+        "take the moments of a channel in half precision",
+        "analysis/first_steps.py",
+        "tf.cast(outputs[name], tf.float32)",
+        "outputs[name]",
+        STEPS + "test_movement_is_measured_in_full_precision_of_half_precise_activations",
     ),
 ]

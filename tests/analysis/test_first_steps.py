@@ -6,6 +6,7 @@ import tensorflow as tf
 from helpers import config
 
 import bnstudy
+from bnstudy.analysis.activations import layer_outputs
 from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
 from bnstudy.data.dataset import load_dataset
 from bnstudy.model.layers import Context
@@ -116,6 +117,62 @@ def test_movement_is_that_of_the_channel_means_behind_the_noise():
         before = moments
         rate = tf.constant(0.02, tf.float64)
         training.train_step(images, labels, rate, step, training._sums)
+
+
+RENORM = {"bn__renorm": True, "bn__renorm_momentum": 0.5, "training__epochs": 2}
+
+
+def test_movement_leaves_a_training_as_it_is_whose_steps_read_the_averages(monkeypatch):
+    """Of the 6 steps, the third is the first that renormalization corrects."""
+    configured = config("c", **{**SMALL, **RENORM})
+    dataset = load_dataset(configured.data)
+    made = []
+    monkeypatch.setattr(
+        "bnstudy.analysis.first_steps.Training",
+        lambda *arguments: made.append(Training(*arguments)) or made[-1],
+    )
+    movement_over_steps(configured, dataset)
+    training = Training(configured, dataset)
+    for step, batch in enumerate(training.batches.epoch(0)):
+        training.train_step(*batch, tf.constant(0.02, tf.float64), step, training._sums)
+    for name, variable in training.variables.items():
+        np.testing.assert_array_equal(made[0].variables[name].numpy(), variable.numpy(), name)
+
+
+@pytest.mark.parametrize("overrides", [{"bn__noise": True}, RENORM], ids=["noise", "renorm"])
+def test_the_gradient_before_a_step_is_the_one_that_the_step_takes(overrides):
+    """With the step's own noise, and with its own limits and averages of renormalization."""
+    configured = config("c", **{**SMALL, **overrides})
+    dataset = load_dataset(configured.data)
+    found = shift_over_steps(configured, dataset, steps=3)
+    training = Training(configured, dataset)
+    steps = 3 * configured.training.epochs
+    for step, batch in enumerate(training.batches.epoch(0)):
+        averages = _statistics(training.model)
+        _, _, gradient = manual_gradients(training.model, *batch, step, steps)
+        norms = {
+            n: np.linalg.norm(g) for n, g in zip(training.model.parameters, gradient, strict=True)
+        }
+        expected = [norms[name] for name in found.names]
+        np.testing.assert_allclose(found.norms[step], expected, rtol=1e-4)
+        for name, value in averages.items():
+            training.model.statistics[name].assign(value)
+        training.train_step(*batch, tf.constant(0.02, tf.float64), step, training._sums)
+
+
+def test_movement_is_measured_in_full_precision_of_half_precise_activations():
+    configured = config("c", training__precision="bfloat16", **SMALL)
+    dataset = load_dataset(configured.data)
+    found = movement_over_steps(configured, dataset, steps=2)
+    training, inputs = Training(configured, dataset), []
+    for step, batch in enumerate(training.batches.epoch(0).take(2)):
+        context = Context(True, configured.seed, step, 3)
+        inputs.append(layer_outputs(training.model, batch[0], context)["conv9"].numpy())
+        training.train_step(*batch, tf.constant(0.02, tf.float64), step, training._sums)
+    before, after = (x.astype(np.float64) for x in inputs)
+    means, deviation = [x.mean((0, 1, 2)) for x in (before, after)], before.std((0, 1, 2))
+    expected = np.mean(np.abs(means[1] - means[0]) / deviation)
+    assert found.movement[0, -1] == pytest.approx(expected, rel=1e-3)
 
 
 def test_steps_end_where_the_network_diverges():

@@ -41,6 +41,8 @@ def follow(dataset, steps, momenta=(0.7, 0.9)):
 def test_steps_are_eight_a_decade_and_end_where_they_should():
     assert logarithmic_steps(100) == [1, 2, 3, 4, 6, 7, 10, 13, 18, 24, 32, 42, 56, 75, 100]
     assert logarithmic_steps(99)[-1] == 75
+    for until in (3, 4, 7, 13, 42, 56):  # 10 ** (k / 8) lies above them, and is rounded to them
+        assert logarithmic_steps(until)[-1] == until
     steps = logarithmic_steps(10_000)
     assert steps[-1] == 10_000
     assert len([step for step in steps if 1000 <= step < 10_000]) == 8

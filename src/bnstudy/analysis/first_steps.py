@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy.analysis.activations import layer_outputs
-from bnstudy.analysis.landscape import Batch, Landscape, internal_covariate_shift
+from bnstudy.analysis.landscape import Batch, Landscape, internal_covariate_shift, put_back
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import Dataset
 from bnstudy.model.layers import ELU, Context
@@ -41,15 +41,21 @@ def shift_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> Shif
     """
     training = Training(config, dataset)
     landscape = Landscape(training.model, [])
+    landscape.steps = _steps_of_the_run(training)
+    statistics = training.model.statistics.values()
     costs, found = [], []
     for step, batch in enumerate(training.batches.epoch(0).take(steps)):
-        before = landscape.weights
+        before, averages = landscape.weights, [average.numpy() for average in statistics]
         cost = _take_step(training, step, batch)
-        if not (np.isfinite(cost) and np.isfinite(landscape.weights).all()):
+        after = landscape.weights
+        if not (np.isfinite(cost) and np.isfinite(after).all()):
             break  # it has diverged
         costs.append(cost)
-        landscape.batches = [batch]
-        found.append(internal_covariate_shift(landscape, before, landscape.weights))
+        landscape.batches, landscape.step = [batch], step
+        with put_back(training.model):  # renormalization takes the averages from before the step
+            for average, value in zip(statistics, averages, strict=True):
+                average.assign(value)
+            found.append(internal_covariate_shift(landscape, before, after))
 
     names = [name for name in training.model.parameters if name.endswith("/w")][1:]
 
@@ -83,15 +89,16 @@ def movement_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> M
 
     """
     training = Training(config, dataset)
-    model, total = training.model, config.training.epochs * training.batches.steps
+    model, total = training.model, _steps_of_the_run(training)
     pairs = zip(model.layers, model.layers[1:], strict=False)
     feeding = {elu.name: layer.name for layer, elu in pairs if isinstance(elu, ELU)}
 
     found, movement = [], []
     for step, batch in enumerate(training.batches.epoch(0).take(steps)):
-        # Before the step, as it will see them. That the moving averages move twice changes nothing.
-        outputs = layer_outputs(model, batch[0], Context(True, config.seed, step, total))
-        moments = [tf.nn.moments(outputs[name], [0, 1, 2]) for name in feeding.values()]
+        with put_back(model):  # before the step, as it will see them
+            outputs = layer_outputs(model, batch[0], Context(True, config.seed, step, total))
+        inputs = [tf.cast(outputs[name], tf.float32) for name in feeding.values()]
+        moments = [tf.nn.moments(x, [0, 1, 2]) for x in inputs]
         if not all(np.isfinite(variance).all() for _, variance in moments):
             break  # it has diverged
         found.append(moments)
@@ -103,6 +110,10 @@ def movement_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> M
         ]
         movement.append(moved)
     return Movement(list(feeding), np.array(movement).reshape(-1, len(feeding)))
+
+
+def _steps_of_the_run(training: Training) -> int:
+    return training.config.training.epochs * training.batches.steps
 
 
 def _take_step(training: Training, step: int, batch: Batch) -> float:

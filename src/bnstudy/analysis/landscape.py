@@ -29,16 +29,20 @@ class Landscape:
     Attributes:
         model: as given.
         batches: as given; may be replaced by others.
+        step: since the start of the run, whose noise and limits of renormalization count; may be
+            changed.
+        steps: of the whole run; 0: unknown, and the limits are open.
 
     """
 
     def __init__(self, model: Model, batches: Sequence[Batch], frozen: bool = False):
         self.model, self.batches = model, list(batches)
+        self.step, self.steps = 0, 0
         self._sizes = [int(tf.size(w)) for w in model.parameters.values()]
 
         @tf.function(autograph=False)
-        def cost_and_gradient(images, labels):
-            logits, caches = model.forward(images, training=not frozen)
+        def cost_and_gradient(images, labels, step, steps):
+            logits, caches = model.forward(images, training=not frozen, step=step, steps=steps)
             cost, cache = softmax_cross_entropy.forward(logits, labels)
             dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
             parts = [tf.reshape(dw, [-1]) for dw in model.backward(dlogits, caches)]
@@ -60,7 +64,8 @@ class Landscape:
         """Return the cost and its gradient [n] at other weights [n]."""
         with put_back(self.model):
             self._assign(weights)
-            found = [self._cost_and_gradient(*batch) for batch in self.batches]
+            step = tf.constant(self.step, tf.int64)
+            found = [self._cost_and_gradient(*batch, step, self.steps) for batch in self.batches]
         cost = np.mean([float(cost) for cost, _ in found])
         return float(cost), np.mean([g.numpy().astype(np.float64) for _, g in found], axis=0)
 

@@ -9,6 +9,7 @@ keeps the statistics of the last batch alone; the averages are made of these, be
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,8 +49,8 @@ class Curves(NamedTuple):
 
 def logarithmic_steps(until: int) -> list[int]:
     """Return 1, 2, 3, 4, 6, 7, 10, 13, 18, ...: eight steps a decade, up to `until`."""
-    number = int(PER_DECADE * np.log10(until) + 1e-9)
-    return sorted({round(10 ** (k / PER_DECADE)) for k in range(number + 1)})
+    steps = (round(10 ** (k / PER_DECADE)) for k in count())
+    return sorted(set(takewhile(lambda step: step <= until, steps)))
 
 
 def accuracy_over_steps(
