@@ -27,6 +27,9 @@ GRID = {  # the rates of seed 0
     BN: ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"),
 }
 SMALL = 1.8  # nats
+# What is measured along training; a change of any makes what was kept anew.
+IMAGES, BATCHES, TOLERANCE = 2000, 4, 1e-2  # of the eigenvalue, relative
+MULTIPLES = (0.5, 1.0, 2.0, 4.0)  # of the step
 STEPS = {NONE: "case c, model.batch_norm=none", BN: "case c"}  # contenders of bench.json
 
 Arms = dict[str, dict[str, dict[str, Any]]]  # arm -> rate or optimizer -> seed -> what was read
@@ -64,12 +67,19 @@ def arm_of(config: Config) -> str:
 
 
 def read(log: RunLog) -> dict[str, Any]:
-    """Return what of a log is needed; a cost that is not finite becomes None."""
+    """Return what of a log is needed; a cost that is not finite becomes None.
+
+    So does the last one of a run that diverged: where the epoch's last step did it, only the test
+    has noticed.
+    """
     data, batch = log.config.data, log.config.training.batch_size
+    costs = [_finite(cost) for cost in log.metrics["train_cost"].tolist()]
+    if "diverged_at_step" in (log.result or {}):
+        costs[-1] = None
     return {
         "run": log.folder.name,
         "rates": log.metrics["learning_rate"].tolist(),
-        "costs": [_finite(cost) for cost in log.metrics["train_cost"].tolist()],
+        "costs": costs,
         "accuracies": log.metrics["test_accuracy"].tolist(),
         "steps": math.ceil((data.train_limit or 50_000) / batch),  # of an epoch
     }
@@ -122,11 +132,12 @@ def sharpness(runs: Mapping[str, Path]) -> dict[str, Any]:
         def make() -> dict[str, float]:
             from bnstudy.analysis import along_training
 
-            value = along_training.sharpness(runs[arm], epochs[arm], frozen=frozen)
+            value = along_training.sharpness(runs[arm], frozen=frozen, **arguments)
             return {"eigenvalue": value}
 
         name = "sharpness_frozen.json" if frozen else "sharpness.json"
-        return float(kept(runs[arm], name, make, {"epoch": epochs[arm]})["eigenvalue"])
+        arguments = {"epoch": epochs[arm], "batches": BATCHES, "tolerance": TOLERANCE}
+        return float(kept(runs[arm], name, make, arguments)["eigenvalue"])
 
     return {
         "epochs": epochs,
@@ -143,9 +154,10 @@ def training_accuracies(run: Path) -> dict[int, float]:
     def make() -> dict[str, Any]:
         from bnstudy.analysis.along_training import accuracies
 
-        return {str(epoch): accuracy for epoch, accuracy in accuracies(run).items()}
+        return {str(epoch): accuracy for epoch, accuracy in accuracies(run, IMAGES).items()}
 
-    return {int(epoch): a for epoch, a in kept(run, "accuracies.json", make).items()}
+    found = kept(run, "accuracies.json", make, {"images": IMAGES})
+    return {int(epoch): accuracy for epoch, accuracy in found.items()}
 
 
 def equal_epochs(accuracies: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
@@ -163,14 +175,15 @@ def predictiveness(run: Path) -> dict[str, Any]:
     def make() -> dict[str, Any]:
         from bnstudy.analysis.along_training import predictiveness
 
-        found = predictiveness(run)
+        found = predictiveness(run, **arguments)
         return {
             "epochs": [each.epoch for each in found],
             "range": [_finite(each.spread) for each in found],
             "change": [_finite(each.change) for each in found],
         }
 
-    return kept(run, "predictiveness.json", make)
+    arguments = {"batches": BATCHES, "multiples": MULTIPLES}
+    return kept(run, "predictiveness.json", make, arguments)
 
 
 def milliseconds() -> dict[str, float]:

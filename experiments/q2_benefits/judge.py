@@ -106,7 +106,7 @@ def judge_sharpness(measured: Measured) -> list[Claim]:
     """Judge the ratios of the largest eigenvalues."""
     runs, found = _labelled(_chosen(measured, NONE, BN)), measured.get("sharpness", {})
     apart = max((abs(np.subtract(*f["accuracies"].values())) for f in found.values()), default=0)
-    blocked = f"training accuracies are {apart:.3f} apart" if apart > ALIKE else ""
+    blocked = f"training accuracies are {apart:.3f} apart" if apart > ALIKE + 1e-9 else ""
     frozen = [each["frozen"] / each[BN] for each in found.values()]
     none = [each[NONE] / each[BN] for each in found.values()]
     name = "iii a. the motion of the statistics flattens the cost"
@@ -160,7 +160,8 @@ def judge_speed(measured: Measured) -> list[Claim]:
 
 def steps_until(run: Run) -> float:
     """Return the steps until the test accuracy is reached, NaN if it never is."""
-    return run["steps"] * epochs_until(-np.array(run["accuracies"]), -ACCURACY)
+    reached = np.nextafter(-ACCURACY, 0)  # 0.50 itself counts, and `epochs_until` wants less
+    return run["steps"] * epochs_until(-np.array(run["accuracies"]), reached)
 
 
 def _ratio(

@@ -55,7 +55,12 @@ def measure(runs: list[Path]) -> dict[str, Any]:
     for run in runs:
         log = load_log(run)
         arm = arm_of(log.config)
-        made_by = {"images": [DECIDING, OVERVIEW, TRAINING, BATCH], "sizes": [*SIZES, SORTED]}
+        made_by = {
+            "images": [DECIDING, OVERVIEW, TRAINING, BATCH],
+            "sizes": [*SIZES, SORTED],
+            "six": claims.SIX,
+            "corruptions": {name: constants for name, (_, constants) in CORRUPTIONS.items()},
+        }
         try:
             evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
         except UserError:

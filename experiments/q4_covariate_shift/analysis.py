@@ -5,6 +5,7 @@ The thresholds are those of README.md.
 
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def measure(runs: list[Path]) -> dict[str, Any]:
 def _measure_run(folder: Path) -> dict[str, Any]:
     log = load_log(folder)
     config = log.config
-    costs = [float(cost) if math.isfinite(cost) else GUESS for cost in log.metrics["train_cost"]]
+    costs = [float(cost) for cost in takewhile(math.isfinite, log.metrics["train_cost"])]
     costs += [GUESS] * (config.training.epochs - len(costs))  # it diverged
-    evaluated = kept(folder, "first_steps.json", lambda: first_steps(config), {"steps": STEPS})
+    arguments = {"steps": STEPS, "rates": rates_of(config)}
+    evaluated = kept(folder, "first_steps.json", lambda: first_steps(config), arguments)
     return {
         "name": folder.name,
         "arm": arm_of(config),
@@ -61,6 +63,11 @@ def _measure_run(folder: Path) -> dict[str, Any]:
         "costs": costs,
         **evaluated,
     }
+
+
+def rates_of(config: Config) -> list[float]:
+    """Return the rates at which the covariate shift of a run's first steps is measured."""
+    return {"none": [FAST], "none, slow": [SLOW], "BN": [FAST, SLOW]}.get(arm_of(config), [])
 
 
 def first_steps(config: Config) -> dict[str, Any]:
@@ -78,8 +85,7 @@ def first_steps(config: Config) -> dict[str, Any]:
     from bnstudy.data.dataset import load_dataset
 
     dataset, shift = load_dataset(config.data), {}
-    rates = {"none": [FAST], "none, slow": [SLOW], "BN": [FAST, SLOW]}.get(arm_of(config), [])
-    for rate in rates:
+    for rate in rates_of(config):
         optimizer = config.optimizer.model_copy(update={"learning_rate": rate})
         at_rate = config.model_copy(update={"optimizer": optimizer})
         over_steps = shift_over_steps(at_rate, dataset, STEPS)
@@ -180,7 +186,8 @@ def _gains_and_shares(rows: list[list[dict[str, Any]]]) -> tuple[list[float], li
     """Return none - BN of the areas of each seed, and the share of it that noisy BN keeps."""
     areas = [[float(np.mean(run["costs"])) for run in row] for row in rows]
     gains = [none - normalized for none, normalized, _ in areas]
-    return gains, [(none - noisy) / (none - normalized) for none, normalized, noisy in areas]
+    lost = [none - noisy for none, _, noisy in areas]
+    return gains, [of / gain if gain else math.nan for of, gain in zip(lost, gains, strict=True)]
 
 
 def _judge_movement(arms: Arms) -> Claim:
@@ -208,6 +215,9 @@ def _judge_noise_alone(arms: Arms) -> Claim:
     if claim.reason:
         return claim
     learned = [[GUESS - run["costs"][-1] for run in row] for row in rows]
+    if not all(none > 0 for none, _ in learned):
+        reason = "without noise a run has learned nothing, of which there is no share"
+        return claim._replace(verdict=UNDECIDED, reason=reason)
     shares = [alone / none for none, alone in learned]
     return claim._replace(**_each(shares, [s <= 0.1 for s in shares], [s > 0.1 for s in shares]))
 

@@ -12,6 +12,7 @@ from trained_helpers import random_arrays, write_finished_run
 from bnstudy.analysis import along_training
 from bnstudy.config.load import load_config
 from bnstudy.run_folder import weights
+from bnstudy.run_folder.files import write_json
 from bnstudy.run_folder.log import load_log
 from bnstudy.sweep import load_plan
 
@@ -171,6 +172,51 @@ def test_runs_are_measured_as_the_page_says_and_only_once(analysis, folders, mon
     for name in ("accuracies", "sharpness", "predictiveness"):
         monkeypatch.setattr(along_training, name, None)  # none is called again
     assert analysis.measure(folders) == found
+
+
+def test_what_is_kept_is_made_anew_where_the_page_measures_otherwise(
+    analysis, tmp_path, monkeypatch
+):
+    """Each number of the page that goes into a measurement, by itself."""
+    run = tmp_path / "run"
+    run.mkdir()
+    calls = []
+    results = {"accuracies": {1: 0.5}, "sharpness": 1.0, "predictiveness": []}
+    for name, result in results.items():
+        monkeypatch.setattr(
+            along_training, name, lambda *_, n=name, r=result, **__: calls.append(n) or r
+        )
+
+    def made():
+        calls.clear()
+        analysis.sharpness(dict.fromkeys(analysis.ARMS, run))
+        analysis.predictiveness(run)
+        return set(calls)
+
+    assert made() == set(results)
+    assert made() == set()
+    for name, value, anew in (
+        ("IMAGES", 1000, {"accuracies"}),
+        ("BATCHES", 3, {"sharpness", "predictiveness"}),
+        ("TOLERANCE", 1e-3, {"sharpness"}),
+        ("MULTIPLES", (1.0, 2.0), {"predictiveness"}),
+    ):
+        monkeypatch.setattr(analysis, name, value)
+        assert made() == anew
+
+
+def test_a_run_whose_last_step_of_an_epoch_diverged_is_broken(analysis, make_run):
+    """The training cost is that of the steps before their update: only the test has noticed."""
+    overrides = {"training.epochs": 4, "training.on_divergence": "record"}
+    folder = make_run("run", epochs=2, change={"test_cost": np.nan}, case="c", overrides=overrides)
+    result = {"epochs": 2, "train_cost": 1.5, "train_accuracy": 0.5, "test_cost": None}
+    write_json(folder / "result.json", result | {"test_accuracy": 0.1, "diverged_at_step": 9})
+    log = load_log(folder)
+    run = analysis.read(log)
+    assert np.isfinite(log.metrics["train_cost"]).all()
+    assert run["costs"][-1] is None
+    assert analysis.judging.breaking(run)[1]
+    assert analysis.judging.last(run) == np.inf
 
 
 def test_an_incomplete_grid_is_read_and_not_measured(analysis, folders):

@@ -40,6 +40,7 @@ def claims_of(analysis, measured):
         ("iii b", {"none": 3.01, "spread": 1.1}, UNDECIDED),
         ("iii b", {"alike": 0.569}, INCOMPARABLE),
         ("iii b", {"alike": 0.629}, REPLICATES),
+        ("iii b", {"alike": 0.63}, REPLICATES),  # 0.63 - 0.6 is 0.03, and a little more in binary
         ("iv a", {"ranges": (0.21, 0.2)}, REPLICATES),
         ("iv a", {"ranges": (0.19, 0.2)}, DOES_NOT),
         ("iv a", {"ranges": (0.21, 0.2), "spread": 1.1}, UNDECIDED),
@@ -93,6 +94,21 @@ def test_steps_are_interpolated_and_time_is_steps_times_the_time_of_a_step(analy
     found = claims_of(analysis, measured(reached=(8, 4), milliseconds=(30.0, 45.0)))
     assert found["v a"].value == pytest.approx(2, rel=1e-4)
     assert found["v b"].value == pytest.approx(2 * 30 / 45, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "steps"),
+    [
+        ([0.3, 0.4, 0.5], 600),  # 0.50 itself, at the very end
+        ([0.3, 0.5, 0.48, 0.6], 400),
+        ([0.5, 0.6], 200),
+        ([0.3, 0.49, 0.51], 500),
+        ([0.3, 0.4995], np.nan),
+    ],
+)
+def test_a_test_accuracy_of_one_half_itself_is_reached(judging, accuracies, steps):
+    found = judging.steps_until({"steps": 200, "accuracies": accuracies})
+    assert found == pytest.approx(steps, nan_ok=True)
 
 
 def test_half_of_the_points_without_a_finite_cost_cannot_be_compared(analysis, measured):

@@ -209,6 +209,27 @@ def test_runs_are_evaluated_as_the_page_says_and_only_once(small, folders, monke
     assert small.measure(folders) == first
 
 
+def test_runs_are_evaluated_anew_where_the_page_corrupts_otherwise(small, folders, monkeypatch):
+    made = []
+    monkeypatch.setattr(small, "evaluate", lambda run, arm: made.append(arm) or {})
+    fewer = {name: small.CORRUPTIONS[name] for name in (*small.claims.SIX, "brightness")}
+    function, (*constants, _) = fewer["fog"]
+    stronger = {**fewer, "fog": (function, (*constants, (2.5, 3)))}
+    for count, name, value in (
+        (1, "OVERVIEW", small.OVERVIEW),
+        (1, "OVERVIEW", small.OVERVIEW),
+        (2, "CORRUPTIONS", fewer),
+        (3, "CORRUPTIONS", stronger),
+        (4, "DECIDING", 39),
+    ):
+        monkeypatch.setattr(small, name, value)
+        small.measure(folders[2:3])
+        assert len(made) == count
+    monkeypatch.setattr(small.claims, "SIX", small.claims.SIX[:5])
+    small.measure(folders[2:3])
+    assert len(made) == 5
+
+
 def test_a_published_run_without_weights_is_as_if_it_were_not_there(small, tmp_path):
     config = shrunk(of_the_plan("bn_seed-0"))
     bare = write_finished_run(tmp_path / "bare", config)

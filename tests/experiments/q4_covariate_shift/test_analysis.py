@@ -11,6 +11,7 @@ import pytest
 
 import bnstudy
 from bnstudy.plots.style import save
+from bnstudy.run_folder.log import read_metrics, write_metrics
 from bnstudy.sweep import load_plan
 
 FOLDER = Path(__file__).parents[3] / "experiments/q4_covariate_shift"
@@ -133,6 +134,32 @@ def test_epochs_that_a_diverged_run_lacks_cost_as_much_as_a_guess(analysis, monk
     assert run["arm"] == "noise alone"
 
 
+def test_all_epochs_after_a_cost_that_is_not_finite_count_as_a_guess(
+    analysis, monkeypatch, make_run
+):
+    monkeypatch.setattr(analysis.linear_network, "compare", lambda rate, seeds: LINEAR)
+    monkeypatch.setattr(analysis, "first_steps", lambda config: {"movement": [], "shift": {}})
+    folder = make_run("run", epochs=3, case="c", overrides={"training.epochs": 3})
+    rows = read_metrics(folder / "metrics.csv")
+    costs = [1.5, math.inf, 1.2]
+    write_metrics(folder, [row._replace(train_cost=c) for row, c in zip(rows, costs, strict=True)])
+    (run,) = analysis.measure([folder])["runs"]
+    assert run["costs"] == [1.5, math.log(10), math.log(10)]
+
+
+def test_first_steps_are_made_anew_at_other_rates(analysis, monkeypatch, make_run):
+    made = []
+    monkeypatch.setattr(analysis.linear_network, "compare", lambda rate, seeds: LINEAR)
+    monkeypatch.setattr(
+        analysis, "first_steps", lambda config: made.append(1) or {"movement": [], "shift": {}}
+    )
+    folder = make_run("run", case="c")
+    for count, rate in ((1, analysis.SLOW), (1, analysis.SLOW), (2, 0.02)):
+        monkeypatch.setattr(analysis, "SLOW", rate)
+        analysis.measure([folder])
+        assert len(made) == count
+
+
 # ------------------------------------------------------------------------------- the verdicts
 
 
@@ -232,6 +259,27 @@ def test_noise_alone_must_leave_a_tenth_at_most_of_what_is_learned(analysis, cos
     assert claim.verdict == expected
     learned = math.log(10) - COSTS["none"]
     assert claim.value == pytest.approx((math.log(10) - np.mean(costs)) / learned)
+
+
+@pytest.mark.parametrize("cost", [math.log(10), 2.4])
+def test_of_nothing_learned_there_is_no_share(analysis, cost):
+    def change(run):
+        if (run["arm"], run["seed"]) == ("none", 1):
+            run["costs"] = [cost] * 3
+
+    claim = analysis.judge(made_up(change))[3]
+    assert (claim.verdict, claim.value) == ("undecided", None)
+    assert claim.reason == "without noise a run has learned nothing, of which there is no share"
+
+
+def test_equal_areas_are_no_gain_and_the_figure_can_be_drawn(analysis):
+    def change(run):
+        run["costs"] = [math.log(10)] * 3
+
+    found = made_up(change)
+    claims = analysis.judge(found)
+    assert [claim.verdict for claim in claims[:2]] == ["undecided"] * 2
+    analysis.draw(found, claims)
 
 
 @pytest.mark.parametrize(
