@@ -326,4 +326,11 @@ MUTATIONS = [
         "outputs[name]",
         STEPS + "test_movement_is_measured_in_full_precision_of_half_precise_activations",
     ),
+    (
+        "step over the kinks of the ELUs for a product with the Hessian",
+        "analysis/landscape.py",
+        "direction: np.ndarray, step: float = 1e-8",
+        "direction: np.ndarray, step: float = 1e-5",
+        "tests/analysis/test_landscape.py::test_a_product_with_the_hessian_does_not_step_over_the_kinks_of_the_elus",
+    ),
 ]
