@@ -2,6 +2,20 @@
 
 MUTATIONS = [
     (
+        "give a copy to another replica than its original",
+        "backend/devices.py",
+        "halves = tf.split(batch, copies) if copies > 1 else [batch]",
+        "halves = [batch]",
+        "tests/backend/test_devices.py::test_every_image_is_in_one_part_and_its_copy_in_the_same",
+    ),
+    (
+        "take every GPU whatever the number",
+        "backend/devices.py",
+        "    return names[:count]",
+        "    return names",
+        "tests/backend/test_devices.py::test_gpus_are_taken_where_there_are_any",
+    ),
+    (
         "compile nothing",
         "backend/xla.py",
         "jit_compile=True",

@@ -5,6 +5,20 @@ SCHEMA = "tests/config/test_schema.py::"
 
 MUTATIONS = [
     (
+        "let each device have a variance over one image",
+        "config/schema.py",
+        'return copies if has_variance or self.model.batch_norm == "none" else 2',
+        "return copies",
+        "tests/config/test_conflicts.py::test_every_device_gets_an_image",
+    ),
+    (
+        "change the number of devices whatever their statistics",
+        "config/schema.py",
+        'return self.bn.synchronized or self.model.batch_norm == "none"',
+        "return True",
+        "tests/config/test_conflicts.py::test_the_number_of_devices_matters_where_each_has_its_own_statistics",
+    ),
+    (
         "let the case win over the presets",
         "config/load.py",
         "return _resolve(sorted(overlays, key=_rank), case)",
@@ -62,15 +76,15 @@ MUTATIONS = [
     ),
     (
         "allow half an image in a batch",
-        "config/schema.py",
-        "if self.data.augment and self.training.batch_size % 2:",
+        "config/conflicts.py",
+        "if config.data.augment and config.training.batch_size % 2:",
         "if False:",
         SCHEMA + "test_odd_batches_need_augmentation_off",
     ),
     (
         "allow a variant that the optimizer does not have",
-        "config/schema.py",
-        "if self.optimizer.variant not in variants:",
+        "config/conflicts.py",
+        "if config.optimizer.variant not in variants:",
         "if False:",
         SCHEMA + "test_variants_belong_to_their_optimizer",
     ),

@@ -178,6 +178,8 @@ def valid(value, schema, root):
         return valid(value, root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     if "anyOf" in schema:
         return any(valid(value, part, root) for part in schema["anyOf"])
+    if "const" in schema:
+        return value == schema["const"]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     kinds = {
         "object": isinstance(value, dict),
@@ -227,6 +229,7 @@ def test_schema_agrees_with_the_loader(key):
     beyond = {  # depends on two keys, or cannot be written in JSON
         "training.batch_size": [1, 51, 2.0],
         "training.epochs": [2.0],
+        "training.devices": [2.0],
         "checkpoint.every_steps": [2.0],
         "optimizer.double_every": [2.0],
         "bn.virtual_batch_size": [5.0],

@@ -24,7 +24,45 @@ RENORM_TEST = "tests/manual/test_renorm.py::"
 NOISE = "manual/noise.py"
 NOISE_TEST = "tests/manual/test_noise.py::"
 
+REPLICAS_TEST = "tests/manual/test_replicas.py::"
+
 MUTATIONS = [
+    # --- several devices ---
+    (
+        "take the variance of one replica",
+        BATCH_NORM,
+        "(squares,) = reduce(sum_to(tf.square(centered), shape))",
+        "squares = reduce(sum_to(tf.square(centered), shape))[0] * 0 + sum_to(tf.square(centered), shape)",
+        REPLICAS_TEST + "test_replicas_together_are_one_big_batch",
+    ),
+    (
+        "couple the images of one replica alone in the backward pass",
+        BATCH_NORM,
+        "m, sum_dy, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        "m, _, _ = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        REPLICAS_TEST + "test_the_backward_pass_of_replicas_agrees_with_automatic_differentiation",
+    ),
+    (
+        "return the total gradient of beta from every replica",
+        BATCH_NORM,
+        "dbeta = sum_over_groups(sum_dy, cache.gamma)",
+        "dbeta = sum_over_groups(reduce(sum_dy)[0], cache.gamma)",
+        REPLICAS_TEST + "test_a_replica_alone_returns_its_share_of_the_gradients_of_gamma_and_beta",
+    ),
+    (
+        "take the mean over the replicas' own counts",
+        BATCH_NORM,
+        "mean = total / m  # (10)",
+        "mean = total / group_size(x_full, shape) / 2  # (10)",
+        REPLICAS_TEST + "test_replicas_together_are_one_big_batch",
+    ),
+    (
+        "normalize what is empty on every device",
+        CHECKS,
+        "if _known(count) == 0:",
+        "if False:",
+        REPLICAS_TEST + "test_a_batch_is_refused_where_all_replicas_together_are_empty",
+    ),
     # --- relatives of batch norm ---
     (
         "divide a batch into ghost batches of neighbours",

@@ -25,6 +25,20 @@ LEGACY = "tests/model/test_legacy_batch_norm.py::test_the_relatives_equal_the_fu
 
 MUTATIONS = [
     (
+        "compile a sum over devices",
+        "model/fusion.py",
+        "return isinstance(layer, _FUSIBLE) and not isinstance(layer, SynchronizedBatchNorm)",
+        "return isinstance(layer, _FUSIBLE)",
+        "tests/model/test_synchronized.py::test_nothing_is_compiled_around_a_sum_over_devices",
+    ),
+    (
+        "let Keras add up sums on one device",
+        "model/all_cnn.py",
+        'update={"synchronized": config.synchronizes()}',
+        "update={}",
+        "tests/model/test_synchronized.py::test_the_sums_are_added_up_where_there_are_several_devices",
+    ),
+    (
         "average one ghost batch alone",
         BATCH_NORM,
         "batch = tf.reduce_mean(batch, axis=1)",

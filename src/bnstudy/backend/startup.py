@@ -21,15 +21,19 @@ def _note_fork() -> None:
     _forked_with_tensorflow = "tensorflow" in sys.modules
 
 
-def import_tensorflow() -> None:
+def import_tensorflow(devices: int | str = 1) -> None:
     """Import TensorFlow and start its devices; what it prints is shown only if that fails.
 
     On x86, its convolutions and memory pool are those of oneDNN, which TensorFlow by itself uses
     on newer processors only. Without the pool, every large tensor is new memory from the system.
     On a GPU, it takes memory as it needs it, so that several processes can share one.
 
+    Args:
+        devices: `training.devices`; the CPU can be divided only before the devices start.
+
     Raises:
-        UserError: it cannot be loaded, or this process is a fork of one that had loaded it.
+        UserError: it cannot be loaded, there are fewer devices, or this process is a fork of one
+            that had loaded it.
 
     """
     if _forked_with_tensorflow:  # it would wait for threads that do not exist here
@@ -49,12 +53,17 @@ def import_tensorflow() -> None:
         try:
             import tensorflow as tf
 
+            from bnstudy.backend.devices import choose
+
+            choose(devices)
             tf.zeros([])  # starts the devices
         except ImportError as error:
             raise UserError(
                 f"TensorFlow cannot be loaded: {one_line(error)}; out of memory, or a damaged "
                 "installation?"
             ) from error
+        except UserError:
+            raise
         except Exception:
             held.seek(0)
             os.write(terminal, held.read())

@@ -22,6 +22,7 @@ examples:
   bnstudy check                                       case c: every gradient is right
   bnstudy check --set training.gradients=as_posted    the author's: three are wrong
   bnstudy check --case b --set bn.placement=after_conv --inference
+  bnstudy check --devices 2                           a step that two devices share
   bnstudy check --set model.width=1                   full width: up to a minute
   bnstudy check --template batch_norm > my_layer.py   a backward pass to fill in ...
   bnstudy check my_layer.py                           ... with hints until it is right
@@ -52,6 +53,12 @@ def add_parser(commands: Commands) -> None:
         default=2,
         help="number of random directions [2]",
     )
+    add(
+        "--devices",
+        metavar="N",
+        type=at_least(2),
+        help="compute the compiled step on N devices, batch norm synchronized",
+    )
     add("--inference", action="store_true", help="let batch norm use its moving statistics")
     add("--template", metavar="LAYER", help="print a file with an empty backward to fill in")
     add("--insist", action="store_true", help="check FILE.py even if the check can say little")
@@ -72,11 +79,18 @@ def run(options: argparse.Namespace) -> int:
         code: int = check_file(options.file, options)
         return code
     overrides = {"model.width": WIDTH, **dict(map(parse_set, options.set))}
+    if options.devices:
+        overrides |= {"training.devices": options.devices, "bn.synchronized": True}
     case = options.case or (None if options.config else "c")
     config = load_config(case, options.preset, options.config, overrides)
+    if config.training.devices != 1 and not config.can_change_devices():
+        raise UserError(
+            f"training.devices is {config.training.devices}, and bn.synchronized false: the check "
+            "compares with the statistics of the whole batch; add --set bn.synchronized=true"
+        )
     from bnstudy.backend.startup import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(config.training.devices)
     from bnstudy.gradient_check import diagnosis, network, rounding, table
 
     certificate = network.certify(
@@ -94,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _refuse_network_options(options: argparse.Namespace) -> None:
     """Refuse what would change nothing in the check of a file."""
-    names = ("case", "preset", "set", "config", "inference")
+    names = ("case", "preset", "set", "config", "inference", "devices")
     given = [f"--{name}" for name in names if getattr(options, name)]
     if given:
         raise UserError(

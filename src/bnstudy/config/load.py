@@ -209,7 +209,8 @@ def _resolve(overlays: list[_Overlay], case: str | None) -> Config:
         config = Config.model_validate(_nested(values))
     except ValidationError as error:
         complaints = error.errors(include_url=False, include_input=False)
-        problems += [value_problem(complaint, values, sources) for complaint in complaints]
+        found = [value_problem(complaint, values, sources) for complaint in complaints]
+        problems += dict.fromkeys(found)  # each once: 0 is neither a number of devices nor auto
     if problems:
         more = len(problems) - 1
         rest = f" (and {more} more problem{'s' if more > 1 else ''})" if more else ""

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bnstudy.config.schema import GROUPS, KEYS, Config, key_schema, one_of
+from bnstudy.config.conflicts import one_of
+from bnstudy.config.schema import GROUPS, KEYS, Config, key_schema
 from bnstudy.config.yaml_reader import show
 
 
@@ -78,6 +79,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "properties" in schema:
         parts = [f"{name}: {_allowed(part)}" for name, part in schema["properties"].items()]
         return f"{{{', '.join(parts)}}}"
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         return one_of(schema["enum"])
     kinds = {

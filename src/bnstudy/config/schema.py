@@ -9,12 +9,12 @@ either file, regenerate the schema that editors use:
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from bnstudy.config import conflicts
 from bnstudy.config.registry import BATCH_NORMS, DATASETS, OPTIMIZERS
 from bnstudy.config.yaml_reader import configs_dir, read_yaml, write_yaml
 
@@ -81,6 +81,7 @@ class BatchNormConfig(_Strict):
     renorm_clipping: RenormClipping
     renorm_momentum: float = Field(ge=0, le=0.999999)
     noise: bool
+    synchronized: bool
 
 
 class TrainingConfig(_Strict):
@@ -91,6 +92,7 @@ class TrainingConfig(_Strict):
     gradients: Literal["autodiff", "manual", "as_posted"]
     precision: Literal["float32", "bfloat16"]
     on_divergence: Literal["stop", "record"]
+    devices: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"]
 
 
 class OptimizerConfig(_Strict):
@@ -128,40 +130,8 @@ class Config(_Strict):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> "Config":
-        name, variants = self.optimizer.name, OPTIMIZERS[self.optimizer.name].variants
-        if self.optimizer.variant not in variants:
-            right = f"must be {one_of(variants)} for {name}"
-            raise _conflict(right, "optimizer.variant", "optimizer.name")
-        if self.data.augment and self.training.batch_size % 2:
-            right = "must be even when data.augment is true (half images, half augmented copies)"
-            raise _conflict(right, "training.batch_size", "data.augment")
-        for key, value in self.statistics_over_images().items():
-            if self.training.batch_size == 1:  # one image has no variance over images
-                right = f"must be at least 2 when {key} is {value}"
-                raise _conflict(right, "training.batch_size", key)
-        self._check_relatives()
+        conflicts.check(self)
         return self
-
-    def _check_relatives(self) -> None:
-        """Refuse what the framework's layer has not, and ghost batches that cannot be."""
-        if self.model.batch_norm == "keras":
-            for name in ("debias", "virtual_batch_size", "renorm", "noise"):
-                if value := getattr(self.bn, name):
-                    off = "false" if value is True else "null"
-                    right = f"must be {off} when model.batch_norm is keras"
-                    raise _conflict(right, f"bn.{name}", "model.batch_norm")
-        size = self.ghost_batches()
-        if size is None:
-            return
-        if self.bn.renorm:
-            right = "must be null when bn.renorm is true"
-            raise _conflict(right, "bn.virtual_batch_size", "bn.renorm")
-        if size == 1 and self.bn.axes == "activation":  # one image has no variance over images
-            right = "must be at least 2 when bn.axes is activation"
-            raise _conflict(right, "bn.virtual_batch_size", "bn.axes")
-        if self.training.batch_size % size:
-            right = f"must be a multiple of bn.virtual_batch_size, {size}"
-            raise _conflict(right, "training.batch_size", "bn.virtual_batch_size")
 
     def ghost_batches(self) -> int | None:
         """Return the number of images of a ghost batch, if there are any."""
@@ -170,6 +140,20 @@ class Config(_Strict):
     def can_be_extended(self) -> bool:
         """Return whether more epochs leave those that were trained as they are."""
         return not self.bn.renorm  # its limits open at parts of all steps
+
+    def synchronizes(self) -> bool:
+        """Return whether batch norm's sums are added up over several devices."""
+        return self.bn.synchronized and self.training.devices != 1
+
+    def can_change_devices(self) -> bool:
+        """Return whether another number of devices gives the same results, up to rounding."""
+        return self.bn.synchronized or self.model.batch_norm == "none"
+
+    def least_images_of_a_device(self) -> int:
+        """Return how many images of a batch, copies included, each of several devices must get."""
+        copies = 2 if self.data.augment else 1
+        has_variance = self.bn.synchronized or self.bn.axes == "channel"  # of one image
+        return copies if has_variance or self.model.batch_norm == "none" else 2
 
     def statistics_over_images(self) -> dict[str, str]:
         """Return the keys, with their values, that require a variance over the images alone.
@@ -203,11 +187,6 @@ class _Values(dict[str, float]):
         return f"{{{', '.join(f'{name}: {value}' for name, value in self.items())}}}"
 
 
-def _conflict(right: str, *keys: str) -> PydanticCustomError:
-    """Return the error of keys that contradict each other; the first is the one to change."""
-    return PydanticCustomError("conflict", "{right}", {"right": right, "keys": keys})
-
-
 _GROUP_MODELS: dict[str, type[BaseModel]] = {
     "data": DataConfig,
     "model": ModelConfig,
@@ -233,12 +212,6 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from flatten(value, f"{key}.")
         else:
             yield key, value
-
-
-def one_of(names: Iterable[str]) -> str:
-    """Return the allowed names in words: "paper", "one of paper, keras"."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
 def config_schema() -> dict[str, Any]:

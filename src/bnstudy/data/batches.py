@@ -124,6 +124,7 @@ def _check_last_batch(config: Config, last: int) -> None:
 
     """
     size, ghosts = config.training.batch_size, config.ghost_batches()
+    devices, least = config.training.devices, config.least_images_of_a_device()
     needed_by = config.statistics_over_images()
     other = "choose another training.batch_size or data.train_limit"
     if last == 1 and needed_by:
@@ -131,6 +132,12 @@ def _check_last_batch(config: Config, last: int) -> None:
         raise UserError(
             f"training.batch_size {size} leaves a last batch of one image, "
             f"which has no variance, and {keys} needs one; {other}"
+        )
+    own = config.model.batch_norm != "none" and not config.bn.synchronized
+    if own and devices != 1 and 0 < last < devices * least:
+        raise UserError(
+            f"training.batch_size {size} leaves a last batch of {last} images, and with "
+            f"bn.synchronized false each of training.devices {devices} needs {least}; {other}"
         )
     if ghosts and last % ghosts:
         raise UserError(

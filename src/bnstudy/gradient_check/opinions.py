@@ -5,12 +5,13 @@ that nothing is degenerate.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from bnstudy.backend.devices import all_reduce, choose, part_of, strategy
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import CLASSES
 from bnstudy.gradient_check import numpy_network
@@ -180,28 +181,58 @@ def compiled(setting: Setting) -> Gradients:
 
     As in a run, the number of images is not known when it is compiled.
     """
-    model, training = setting.fresh_model(), setting.context.training
+    model, devices = setting.fresh_model(), setting.config.training.devices
     batch = (
         tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.float64),
         tf.TensorSpec([None], tf.int64),
     )
 
-    @tf.function(input_signature=batch, autograph=False)
-    def hand(images, labels):
-        logits, caches = model.forward(images, training)
-        _, cache = softmax_cross_entropy.forward(logits, labels)
-        return model.backward(model.derivatives.softmax_cross_entropy(1.0, cache), caches)
+    def one(images, labels):
+        return _gradients(setting, model, images, labels, None)
 
-    @tf.function(input_signature=batch, autograph=False)
-    def tape(images, labels):
-        with tf.GradientTape() as tape:
-            cost, _ = softmax_cross_entropy.forward(model.forward(images, training)[0], labels)
-        return tape.gradient(cost, list(model.parameters.values()))
-
-    step = tape if setting.config.training.gradients == "autodiff" else hand
+    whole = one if devices == 1 else _on_devices(setting, choose(devices))
+    step = tf.function(whole, input_signature=batch, autograph=False)
     gradients = step(tf.constant(setting.images), tf.constant(setting.labels))
     keys = [tuple(name.split("/", 1)) for name in model.parameters]
     return {(layer, name): dw.numpy() for (layer, name), dw in zip(keys, gradients, strict=True)}
+
+
+def _gradients(setting, model, images, labels, dcost):
+    """Differentiate as the configured run does; dcost is the weight of the images in the cost."""
+    training, gradients = setting.context.training, setting.config.training.gradients
+    if gradients != "autodiff":
+        logits, caches = model.forward(images, training)
+        _, cache = softmax_cross_entropy.forward(logits, labels)
+        dcost = 1.0 if dcost is None or gradients == "as_posted" else dcost
+        return model.backward(model.derivatives.softmax_cross_entropy(dcost, cache), caches)
+    with tf.GradientTape() as tape:
+        cost, _ = softmax_cross_entropy.forward(model.forward(images, training)[0], labels)
+    return tape.gradient(cost, list(model.parameters.values()), output_gradients=dcost)
+
+
+def _on_devices(setting: Setting, names: Sequence[str]) -> Callable:
+    """Return a step whose images are divided among devices, and whose gradients are summed."""
+    first = setting.model
+    models = [first]
+    for name in names[1:]:
+        with tf.device(name):
+            model = Model(setting.config, first.dtype, first.compute_dtype, (HEIGHT, WIDTH, 3))
+            model.assign(setting.network.arrays)
+            models.append(model)
+
+    def on_replica(images, labels):
+        number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
+        part = part_of(images, number, len(names), copies=1)
+        weight = tf.cast(tf.shape(part)[0] / tf.shape(images)[0], first.dtype)
+        labels = part_of(labels, number, len(names), copies=1)
+        return all_reduce(*_gradients(setting, models[number], part, labels, weight))
+
+    def step(images, labels):
+        together = strategy(*names)
+        results = together.run(on_replica, args=(images, labels))
+        return [together.experimental_local_results(total)[0] for total in results]
+
+    return step
 
 
 def complex_step(

@@ -132,6 +132,8 @@ def _no_rounding(rounding: list[Rounding]) -> Iterator[str]:
 
 
 def _summary(certificate: Certificate, rounding: list[Rounding]) -> Iterator[str]:
+    if (devices := certificate.setting.config.training.devices) != 1:
+        yield f"the compiled step was divided among {devices} devices"
     wrong = sum(not row.passed for row in certificate.derivatives)
     values = sum(not row.passed for row in certificate.forward)
     moving = sum(not row.passed for row in certificate.statistics)

@@ -6,7 +6,8 @@ A layer is a pair of functions, one after the other:
 
 `dy` is the derivative of the cost with respect to `y`, and `cache` is what the backward pass needs.
 Nothing here differentiates automatically, and nothing here knows a configuration. The numbers in
-the comments are those of the equations in docs/backprop.md. Imports TensorFlow and nothing else.
+the comments are those of the equations in docs/backprop.md, and from (53) on in docs/devices.md.
+Imports TensorFlow and nothing else.
 """
 
 from bnstudy.manual import (

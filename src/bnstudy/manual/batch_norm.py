@@ -15,8 +15,10 @@ import tensorflow as tf
 
 from bnstudy.manual import checks
 from bnstudy.manual.sums import (
+    Reduce,
     align,
     group_size,
+    of_one_device,
     ones_removed,
     shape_of_statistics,
     sum_over_groups,
@@ -35,7 +37,12 @@ class Cache(NamedTuple):
 
 
 def forward(
-    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, axes: Sequence[int], epsilon: float
+    x: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    axes: Sequence[int],
+    epsilon: float,
+    reduce: Reduce = of_one_device,
 ) -> tuple[tf.Tensor, Cache]:
     """Normalize with the statistics of this batch (training).
 
@@ -50,6 +57,9 @@ def forward(
         beta: offset, like gamma.
         axes: over which the statistics are taken.
         epsilon: added to the variance, inside the root.
+        reduce: adds up sums over the replicas of a batch on several devices, where x is the part of
+            one of them, possibly without an image: docs/devices.md. It gets the sums as arguments
+            and returns them in their order.
 
     Returns:
         y, the shape and dtype of x, and the cache for `backward`.
@@ -59,20 +69,25 @@ def forward(
 
     """
     x, gamma, beta, axes, epsilon = checks.batch_norm(x, gamma, beta, axes, epsilon)
-    checks.not_empty("x", x)
+    if reduce is of_one_device:
+        checks.not_empty("x", x)
     shape = shape_of_statistics(x, axes)
     x_full = tf.cast(x, gamma.dtype)  # [N, H, W, C]
-    m = group_size(x_full, shape)
-    mean = sum_to(x_full, shape) / m  # (10)  [1, 1, 1, C]
+    m, total = reduce(group_size(x_full, shape), sum_to(x_full, shape))  # (53)
+    checks.not_all_empty("x", m)
+    mean = total / m  # (10)  [1, 1, 1, C]
     centered = x_full - mean  # [N, H, W, C]
-    variance = sum_to(tf.square(centered), shape) / m  # (11)  [1, 1, 1, C]
+    (squares,) = reduce(sum_to(tf.square(centered), shape))  # (54)
+    variance = squares / m  # (11)  [1, 1, 1, C]
     r = tf.math.rsqrt(variance + epsilon)  # [1, 1, 1, C]
     x_hat = centered * r  # (12)  [N, H, W, C]
     y = align(gamma, shape) * x_hat + align(beta, shape)  # (13)  [N, H, W, C]
     return tf.cast(y, x.dtype), Cache(x, mean, r, gamma, variance)
 
 
-def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def backward(
+    dy: tf.Tensor, cache: Cache, reduce: Reduce = of_one_device
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Backpropagate through `forward`.
 
     Each x acts on its own x_hat directly, and on all of its group by the mean and the variance.
@@ -88,19 +103,22 @@ def backward(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, tf.Tensor, tf.Tens
     Args:
         dy: the shape and dtype of x.
         cache: from `forward`.
+        reduce: as given to `forward`.
 
     Returns:
-        dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma.
+        dx, the shape and dtype of x; dgamma and dbeta, the shape and dtype of gamma. On several
+        devices, dgamma and dbeta are the share of this replica, like those of any other layer:
+        their sums over the replicas are the gradients.
 
     Raises:
         ValueError: dy does not fit x, or the cache is another function's.
 
     """
-    return _backward(dy, cache, training=True)
+    return _backward(dy, cache, training=True, reduce=reduce)
 
 
 def _backward(
-    dy: tf.Tensor, cache: Cache, training: bool
+    dy: tf.Tensor, cache: Cache, training: bool, reduce: Reduce = of_one_device
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Compute either backward pass; they differ in dx alone: (17) or (19)."""
     cache = checks.cache_of("batch_norm", cache, Cache)
@@ -114,7 +132,7 @@ def _backward(
     dgamma = sum_over_groups(sum_dy_x_hat, cache.gamma)  # (15)  [C]
     dx_hat = gamma * dy  # (16)  [N, H, W, C]
     if training:
-        m = group_size(x, shape)
+        m, sum_dy, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)  # (55)
         mean_dx_hat = gamma * sum_dy / m  # (17d)  [1, 1, 1, C]
         mean_dx_hat_x_hat = gamma * sum_dy_x_hat / m  # (17e)  [1, 1, 1, C]
         dx = r * (dx_hat - mean_dx_hat - x_hat * mean_dx_hat_x_hat)  # (17)  [N, H, W, C]

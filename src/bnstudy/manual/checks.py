@@ -101,6 +101,12 @@ def not_empty(name: str, tensor: tf.Tensor) -> None:
         raise ValueError(f"{name} is empty: it has shape {show(tensor.shape)}")
 
 
+def not_all_empty(name: str, count: tf.Tensor) -> None:
+    """Refuse a tensor of which no replica has an element: `count` is of all of them together."""
+    if _known(count) == 0:
+        raise ValueError(f"{name} is empty on every device")
+
+
 def axes_of(name: str, tensor: tf.Tensor, axes: Any) -> tuple[int, ...]:
     """Return axes counted from the front, in order; refuse what are not axes of the tensor."""
     rank = tensor.shape.rank

@@ -3,9 +3,16 @@
 Statistics have the shape of x, with length 1 along the axes over which they are taken.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import tensorflow as tf
+
+Reduce = Callable[..., tuple[tf.Tensor, ...]]  # sums of one replica -> sums over all of them
+
+
+def of_one_device(*sums: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Add up sums over the replicas of a batch where there is one: return them as they are."""
+    return sums
 
 
 def sum_to(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:

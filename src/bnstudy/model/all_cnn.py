@@ -1,7 +1,7 @@
 """The All-Convolutional Net of the post as one table, read by all three cases."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from bnstudy.model.layers import (
     Layer,
 )
 from bnstudy.model.noise import Noise
+from bnstudy.model.synchronized import SynchronizedBatchNorm
 from bnstudy.random_streams import WEIGHTS, random_stream
 
 
@@ -64,6 +65,7 @@ class Model:
         image_shape: height, width and channels.
 
     Attributes:
+        dtype: as given.
         layers: in the order of the forward pass.
         parameters: name -> variable that the optimizer changes.
         statistics: name -> variable that batch norm updates.
@@ -78,7 +80,7 @@ class Model:
         compute_dtype: tf.DType | None = None,
         image_shape: tuple[int, int, int] = IMAGE_SHAPE,
     ):
-        self.compute_dtype, self._seed = compute_dtype or dtype, config.seed
+        self.dtype, self.compute_dtype, self._seed = dtype, compute_dtype or dtype, config.seed
         self.layers = build_layers(config, dtype, image_shape)
         self._fused_layers = fuse(self.layers)  # the same computation, compiled in larger pieces
         self.derivatives = derivatives_of(config)
@@ -155,14 +157,14 @@ def build_layers(
 
     """
     height, width, channels = image_shape
-    derivatives = derivatives_of(config)
+    derivatives, batch_norm = derivatives_of(config), batch_norm_of(config)
+    bn = config.bn.model_copy(update={"synchronized": config.synchronizes()})
     result: list[Layer] = []
 
     def add_batch_norm(number: int) -> None:
         shape = (height, width, channels)
-        if place := BATCH_NORMS[config.model.batch_norm]:
-            batch_norm = BatchRenorm if config.bn.renorm else find(place)
-            result.append(batch_norm(f"bn{number}", shape, AXES[config.bn.axes], config.bn, dtype))
+        if batch_norm:
+            result.append(batch_norm(f"bn{number}", shape, AXES[config.bn.axes], bn, dtype))
         if config.bn.noise:
             result.append(Noise(f"noise{number}", number, shape, dtype))
 
@@ -184,6 +186,16 @@ def build_layers(
             height, width = height // 2, width // 2
     result.append(GlobalAveragePool("logits", dtype, derivatives.global_average_pool))
     return result
+
+
+def batch_norm_of(config: Config) -> Callable[..., Layer] | None:
+    """Return the class of the batch norm layers, if there are any."""
+    if config.bn.renorm and config.model.batch_norm == "custom":
+        return BatchRenorm
+    if config.synchronizes() and config.model.batch_norm == "custom":
+        return SynchronizedBatchNorm
+    place = BATCH_NORMS[config.model.batch_norm]
+    return find(place) if place else None
 
 
 def derivatives_of(config: Config) -> Derivatives:

@@ -11,8 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from bnstudy.backend.devices import all_reduce
 from bnstudy.config.schema import BatchNormConfig
 from bnstudy.manual import batch_norm
+from bnstudy.manual.sums import of_one_device
 from bnstudy.model.layers import Layer
 
 
@@ -103,10 +105,13 @@ class BatchNorm(Layer):
     def _forward_training(self, x, context):
         gamma, beta, axes = self._parameters_for(x)
         y, cache = batch_norm.forward(x, gamma, beta, axes, self.config.epsilon)
+        self._move_averages(cache)
+        return y, cache
+
+    def _move_averages(self, cache):
         self._average(self.moving_mean, cache.mean, self.config.momentum)
         self._average(self.moving_variance, cache.variance, self.config.momentum)
         self.updates.assign_add(1)
-        return y, cache
 
     def for_inference(self):
         """Return gamma, beta, mean and variance as inference uses them, [C] or [H, W, C]."""
@@ -178,9 +183,11 @@ class KerasBatchNorm(Layer):
             epsilon=config.epsilon,
             scale=config.scale,
             center=config.center,
+            synchronized=config.synchronized,
             moving_variance_initializer=keras.initializers.Constant(config.moving_variance_init),
             dtype=dtype.name,
         )
+        self._reduce = all_reduce if config.synchronized else of_one_device
         self.layer.build([None, *self.shape])
         self.parameters = {v.name: v.value for v in self.layer.trainable_variables}
         self.statistics = {v.name: v.value for v in self.layer.non_trainable_variables}
@@ -209,8 +216,10 @@ class KerasBatchNorm(Layer):
         flat_dy = tf.reshape(dy, tf.shape(x))
 
         def train():
-            _, norm_cache = batch_norm.forward(x, gamma, beta, self.axes, self.config.epsilon)
-            return batch_norm.backward(flat_dy, norm_cache)
+            _, norm_cache = batch_norm.forward(
+                x, gamma, beta, self.axes, self.config.epsilon, self._reduce
+            )
+            return batch_norm.backward(flat_dy, norm_cache, self._reduce)
 
         def infer():
             _, norm_cache = batch_norm.inference_forward(

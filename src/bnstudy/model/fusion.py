@@ -9,6 +9,7 @@ from bnstudy.backend import xla
 from bnstudy.manual import network
 from bnstudy.model.batch_norm import BatchNorm
 from bnstudy.model.layers import ELU, AveragePool, Layer
+from bnstudy.model.synchronized import SynchronizedBatchNorm
 
 
 class FusedLayers(Layer):
@@ -37,14 +38,19 @@ class FusedLayers(Layer):
         return xla.compiled(lambda: network.backward(self.layers, dy, cache))
 
 
-# Not GlobalAveragePool, small and last, nor KerasBatchNorm, which stays as the framework has it.
+# Not GlobalAveragePool, small and last; nor KerasBatchNorm, which stays as the framework has it;
+# nor SynchronizedBatchNorm: XLA compiles no sums over devices.
 _FUSIBLE = (ELU, AveragePool, BatchNorm)
 
 
 def fuse(layers: Sequence[Layer]) -> list[Layer]:
     """Join neighbours that are neither convolutions nor the framework's own kernels."""
     result: list[Layer] = []
-    for fusible, group in groupby(layers, lambda layer: isinstance(layer, _FUSIBLE)):
+    for fusible, group in groupby(layers, _is_fusible):
         neighbours = list(group)
         result += [FusedLayers(neighbours)] if fusible else neighbours
     return result
+
+
+def _is_fusible(layer: Layer) -> bool:
+    return isinstance(layer, _FUSIBLE) and not isinstance(layer, SynchronizedBatchNorm)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from bnstudy.backend.bfloat16 import for_convolution
+from bnstudy.backend.devices import are_several
 from bnstudy.manual import as_posted, conv2d, elu, pooling, softmax_cross_entropy
 
 
@@ -89,7 +90,13 @@ class Conv2D(Layer):
     def forward(self, x, context):
         """Convolve x [N, H, W, C]."""
         w = tf.cast(self.w.value(), x.dtype)  # the value: the variable may change before `backward`
-        y, cache = conv2d.forward(for_convolution(x), for_convolution(w))
+        images = for_convolution(x)
+        if are_several():  # one may have no image; oneDNN's y would have the channels of x
+            images = tf.pad(
+                images, [[0, 1 - tf.minimum(tf.shape(x)[0], 1)], [0, 0], [0, 0], [0, 0]]
+            )
+        y, cache = conv2d.forward(images, for_convolution(w))
+        y = y[: tf.shape(x)[0]] if are_several() else y
         return tf.cast(y, x.dtype), cache._replace(x=x, w=w)  # keep no float32 copies
 
     def backward(self, dy, cache):

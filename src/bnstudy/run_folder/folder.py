@@ -177,13 +177,16 @@ def extend(folder: Path, config: Config) -> None:
 
 
 def _check_same(folder: Path, config: Config) -> None:
-    """Refuse a folder of another configuration, unless the only difference is more epochs."""
-    made_by = load_config(file=folder / "config.yaml")
-    more_epochs = config.can_be_extended() and made_by.training.epochs < config.training.epochs
+    """Refuse a folder of another configuration; more epochs, or other devices, may be the same."""
+    made_by, allowed = load_config(file=folder / "config.yaml"), []
+    if config.can_be_extended() and made_by.training.epochs < config.training.epochs:
+        allowed.append("training.epochs:")
+    if config.can_change_devices():
+        allowed.append("training.devices:")
     different = [
         difference
         for difference in differences(config, made_by)
-        if not (more_epochs and difference.startswith("training.epochs:"))
+        if not difference.startswith(tuple(allowed))
     ]
     if different:
         raise UserError(

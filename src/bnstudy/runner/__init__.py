@@ -59,7 +59,7 @@ def run(
         return result
     from bnstudy.backend.startup import import_tensorflow
 
-    import_tensorflow()
+    import_tensorflow(config.training.devices)
     from bnstudy.runner.loop import train_to_the_end
 
     return train_to_the_end(

@@ -22,11 +22,11 @@ class MetricSums(NamedTuple):
     correct: tf.Tensor  # int64, images classified correctly
 
 
-_BATCH = (tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32), tf.TensorSpec([None], tf.int64))
+BATCH = (tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32), tf.TensorSpec([None], tf.int64))
 _UINT8 = tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8)
-_RATE = tf.TensorSpec([], tf.float64)
-_STEP = tf.TensorSpec([], tf.int64)
-_SUMS = MetricSums(tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int64))
+RATE = tf.TensorSpec([], tf.float64)
+STEP = tf.TensorSpec([], tf.int64)
+SUMS = MetricSums(tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int64))
 
 Gradients = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]
 
@@ -37,6 +37,7 @@ def autodiff_gradients(
     labels: tf.Tensor,
     step: int | tf.Tensor = 0,
     steps: int = 0,
+    dcost: tf.Tensor | None = None,
 ) -> Gradients:
     """Run forward in training mode and differentiate automatically.
 
@@ -46,16 +47,18 @@ def autodiff_gradients(
         labels: integers [N].
         step: steps since the start of the run.
         steps: of the whole run; 0: unknown.
+        dcost: the weight of these images in the cost of a larger batch; 1 unless given.
 
     Returns:
-        The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the cost with
-        respect to each of `model.parameters`.
+        The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the (larger)
+        cost with respect to each of `model.parameters`.
 
     """
     with tf.GradientTape() as tape:
         logits, _ = model.forward(images, training=True, step=step, steps=steps)
         cost, _ = softmax_cross_entropy.forward(logits, labels)
-    return cost, logits, tape.gradient(cost, list(model.parameters.values()))
+    parameters = list(model.parameters.values())
+    return cost, logits, tape.gradient(cost, parameters, output_gradients=dcost)
 
 
 def manual_gradients(
@@ -64,11 +67,12 @@ def manual_gradients(
     labels: tf.Tensor,
     step: int | tf.Tensor = 0,
     steps: int = 0,
+    dcost: tf.Tensor | None = None,
 ) -> Gradients:
     """Run forward in training mode and backward by hand; otherwise like `autodiff_gradients`."""
     logits, caches = model.forward(images, training=True, step=step, steps=steps)
     cost, cache = softmax_cross_entropy.forward(logits, labels)
-    dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
+    dlogits = model.derivatives.softmax_cross_entropy(1.0 if dcost is None else dcost, cache)
     return cost, logits, model.backward(dlogits, caches)
 
 
@@ -97,7 +101,7 @@ def make_train_step(model: Model, optimizer: Optimizer, gradients: str, steps: i
 
     """
 
-    @tf.function(input_signature=[*_BATCH, _RATE, _STEP, _SUMS], autograph=False)
+    @tf.function(input_signature=[*BATCH, RATE, STEP, SUMS], autograph=False)
     def train_step(images, labels, learning_rate, step, sums):
         cost, logits, dparameters = GRADIENTS[gradients](model, images, labels, step, steps)
         optimizer.apply(dparameters, learning_rate)
@@ -121,7 +125,7 @@ def make_evaluate(model: Model, standardize: Callable) -> Callable:
 
     """
 
-    @tf.function(input_signature=[_UINT8, _BATCH[1], _SUMS], autograph=False)
+    @tf.function(input_signature=[_UINT8, BATCH[1], SUMS], autograph=False)
     def evaluate_batch(images, labels, sums):
         logits, _ = model.forward(standardize(tf.cast(images, tf.float32)), training=False)
         costs = softmax_cross_entropy.cost_per_image(logits, labels)

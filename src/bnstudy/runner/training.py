@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bnstudy.config.load import changed_keys
+from bnstudy.backend import devices
+from bnstudy.config.load import changed_keys, load_config
 from bnstudy.config.schema import Config
 from bnstudy.data.batches import TrainingBatches
 from bnstudy.data.dataset import Dataset
 from bnstudy.data.standardize import standardizers
 from bnstudy.errors import UserError
-from bnstudy.model.all_cnn import Model
 from bnstudy.run_folder import checkpoint
 from bnstudy.run_folder.log import EpochMetrics
-from bnstudy.runner.optimizers import Optimizer, learning_rate
+from bnstudy.runner.optimizers import learning_rate
 from bnstudy.runner.progress import ProgressBar
+from bnstudy.runner.replicas import copy_to_all, make_replicas, make_replicated_step
 from bnstudy.runner.steps import make_evaluate, make_sums, make_train_step
 
 SYNC_INTERVAL = 0.1  # seconds; the running sums are not copied from the device more often
@@ -70,17 +71,19 @@ class Training:
 
     def __init__(self, config: Config, dataset: Dataset):
         self.config, self.dataset = config, dataset
-        self.model = Model(config, tf.float32, PRECISIONS[config.training.precision])
-        self.optimizer = Optimizer(config.optimizer, self.model.parameters)
+        names = devices.choose(config.training.devices)
+        config = settled(config, len(names))
+        compute_dtype = PRECISIONS[config.training.precision]
+        self.replicas = make_replicas(config, tf.float32, compute_dtype, names)
+        self.model, self.optimizer = self.replicas[0]
         standardize = standardizers(dataset, config.data.standardize)
         self.standardization = standardize.test
         self.batches = TrainingBatches(config, dataset, standardize.train)
-        self.train_step = make_train_step(
-            self.model,
-            self.optimizer,
-            config.training.gradients,
-            config.training.epochs * self.batches.steps,
-        )
+        steps, gradients = config.training.epochs * self.batches.steps, config.training.gradients
+        if len(names) == 1:
+            self.train_step = make_train_step(self.model, self.optimizer, gradients, steps)
+        else:
+            self.train_step = make_replicated_step(self.replicas, names, config, steps)
         self.evaluate = make_evaluate(self.model, standardize.test)
         self.state, self._sums = TrainState(), make_sums()
         self._records = config.training.on_divergence == "record"
@@ -91,7 +94,7 @@ class Training:
     @property
     def variables(self) -> dict[str, tf.Variable]:
         """Every variable of the run by its name in the checkpoint."""
-        return {**self.model.parameters, **self.model.statistics, **self.optimizer.state}
+        return self.replicas[0].variables
 
     @property
     def step(self) -> int:
@@ -246,6 +249,7 @@ class Training:
             )
         for name, variable in variables.items():
             variable.assign(arrays[name])
+        copy_to_all(self.replicas)
         self.state = TrainState.from_json(saved)
         self._sums = make_sums(self.state.cost_sum, self.state.correct)
 
@@ -278,6 +282,18 @@ class Training:
         )
 
 
+def settled(config: Config, devices: int) -> Config:
+    """Return the configuration with the number of devices in the place of "auto".
+
+    Raises:
+        UserError: it does not go together with the other keys.
+
+    """
+    if config.training.devices == devices:
+        return config
+    return load_config(overrides={**config.flat(), "training.devices": devices})
+
+
 def _made_by(config: Config, dataset: Dataset) -> dict[str, Any]:
     """Return everything that determines the results, except the number of epochs.
 
@@ -288,6 +304,8 @@ def _made_by(config: Config, dataset: Dataset) -> dict[str, Any]:
     for array in dataset:
         digest.update(np.ascontiguousarray(array).data)
     changed = changed_keys(config)
+    if config.can_change_devices():
+        changed.pop("training.devices", None)
     if config.can_be_extended():
         changed.pop("training.epochs", None)
     return {"config": changed, "images": digest.hexdigest()}
