@@ -5,6 +5,7 @@ import os
 
 import tensorflow as tf
 
+from bnstudy.backend import cluster
 from bnstudy.errors import UserError
 
 
@@ -22,15 +23,18 @@ def prepare() -> None:
 
 
 def choose(wanted: int | str) -> list[str]:
-    """Return the names of devices: of GPUs, or of parts of the CPU where there is none.
+    """Return the names of this process's devices: GPUs, or parts of the CPU where there is none.
 
     Args:
-        wanted: `training.devices`: a number, or "auto": all GPUs, or the whole CPU.
+        wanted: `training.devices`: a number, of all workers together, or "auto": all GPUs, or the
+            whole CPU.
 
     Raises:
         UserError: there are fewer.
 
     """
+    if wanted != 1 and cluster.place().workers > 1:
+        return _of_this_worker(wanted)
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU" and wanted not in (1, "auto"):
         _divide_cpu(int(wanted))
@@ -42,6 +46,18 @@ def choose(wanted: int | str) -> list[str]:
             f"GPU{'s' if len(names) > 1 else ''}; choose fewer, or auto"
         )
     return names[:count]
+
+
+def _of_this_worker(wanted: int | str) -> list[str]:
+    """Return the names of the devices of one of several workers: its GPUs, or its CPU."""
+    names, workers = list(cluster.strategy().extended.worker_devices), cluster.place().workers
+    if wanted not in ("auto", workers * len(names)):
+        raise UserError(
+            f"training.devices is {wanted}, but {workers} workers of {len(names)} "
+            f"{'device' if len(names) == 1 else 'devices'} have {workers * len(names)}; choose "
+            "that number, or auto"
+        )
+    return names
 
 
 def _divide_cpu(parts: int) -> None:
@@ -69,8 +85,11 @@ def strategy(*names: str) -> tf.distribute.Strategy:
     """Return what runs a step on several devices and adds up their sums.
 
     On parts of the CPU, one adds for all, in their order. (TensorFlow's collective operations, its
-    default, would allow one number of devices in a process.) On GPUs, NCCL does it.
+    default, would allow one number of devices in a process.) On GPUs, NCCL does it. Workers send
+    their sums to each other.
     """
+    if cluster.place().workers > 1:
+        return cluster.strategy()
     on_cpu = all(name.startswith("CPU") for name in names)
     addition = tf.distribute.ReductionToOneDevice() if on_cpu else None
     return tf.distribute.MirroredStrategy(list(names), cross_device_ops=addition)

@@ -55,7 +55,7 @@ def import_tensorflow(devices: int | str = 1) -> None:
 
             from bnstudy.backend.devices import choose
 
-            choose(devices)
+            choose(devices)  # of several workers, this waits for the others
             tf.zeros([])  # starts the devices
         except ImportError as error:
             raise UserError(

@@ -134,7 +134,7 @@ def _check_last_batch(config: Config, last: int) -> None:
             f"which has no variance, and {keys} needs one; {other}"
         )
     own = config.model.batch_norm != "none" and not config.bn.synchronized
-    if own and devices != 1 and 0 < last < devices * least:
+    if own and isinstance(devices, int) and devices > 1 and 0 < last < devices * least:
         raise UserError(
             f"training.batch_size {size} leaves a last batch of {last} images, and with "
             f"bn.synchronized false each of training.devices {devices} needs {least}; {other}"

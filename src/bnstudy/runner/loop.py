@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy import interrupts
-from bnstudy.backend import bfloat16, devices
+from bnstudy.backend import bfloat16, cluster, devices
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import load_dataset
 from bnstudy.errors import UserError
@@ -56,9 +56,13 @@ def train_to_the_end(
         devices.prepare()
         if config.training.precision == "bfloat16" and not bfloat16.is_native():
             warnings.warn(NO_BFLOAT16, stacklevel=4)
+        cluster.check(config.training.devices)
         dataset = load_dataset(config.data)  # first: without data, no folder is made
-        with interrupts.graceful_stop() as stop, claim(folder, config, fresh=fresh):
-            return _run(Training(config, dataset), folder, command, stop, watch)
+        with interrupts.graceful_stop() as stop:
+            if not cluster.is_chief():
+                return _follow(Training(config, dataset), folder, stop, watch)
+            with claim(folder, config, fresh=fresh):
+                return _run(Training(config, dataset), folder, command, stop, watch)
 
 
 @contextlib.contextmanager
@@ -72,6 +76,11 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
             f"{where}: {error.strerror or error}; the last checkpoint is intact, and the same "
             "command continues once the problem is fixed"
         ) from error
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        raise UserError(
+            f"{folder}: another worker of TF_CONFIG was lost; the last checkpoint is intact, and "
+            "the run continues once the same commands are started on all of them again"
+        ) from error
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         raise UserError(
             f"{folder}: out of memory; the last checkpoint is intact; try a smaller "
@@ -79,16 +88,46 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def _follow(training: Training, folder: Path, stop: StopRequest, watch: Watch) -> dict[str, Any]:
+    """Train as one of several workers, whose first one has the folder and alone writes to it."""
+    _start_together(training, folder)
+    progress = ProgressBar(training.config.training.epochs, training.images_of_an_epoch)
+    try:
+        diverged_at = _train(training, folder, progress, stop, watch)
+    finally:
+        progress.close()
+    result = log.result_from(training.state.rows, training.config, count_parameters(training))
+    return result if diverged_at is None else {**result, "diverged_at_step": diverged_at}
+
+
+def _start_together(training: Training, folder: Path) -> None:
+    """Restore the last checkpoint, on the first worker before the others, and on all the same.
+
+    Raises:
+        UserError: the checkpoints are wrong, or the workers do not see the same.
+
+    """
+    if cluster.is_chief():
+        training.restore(folder / "checkpoints")
+    cluster.total(0)  # wait: the folder is claimed, and stays as it is until all have read it
+    if not cluster.is_chief():
+        training.restore(folder / "checkpoints")
+    if cluster.total(training.step) != training.step * cluster.place().workers:
+        raise UserError(
+            f"{folder}: the workers of TF_CONFIG see different checkpoints; the run folder must be "
+            "on storage that all of them share"
+        )
+
+
 def _run(
     training: Training, folder: Path, command: list[str], stop: StopRequest, watch: Watch
 ) -> dict[str, Any]:
     """Train in a folder that this process has locked."""
     config = training.config
-    training.restore(folder / "checkpoints")
+    _start_together(training, folder)
     extend(folder, config)
     _write_metrics(training, folder, watch)
-    copies = 2 if config.data.augment else 1
-    progress = ProgressBar(config.training.epochs, copies * len(training.dataset.train_labels))
+    progress = ProgressBar(config.training.epochs, training.images_of_an_epoch)
     with record_run(folder, command, training.step):
         try:
             diverged_at = _train(training, folder, progress, stop, watch)
@@ -105,8 +144,9 @@ def _run(
 
 
 def _write_metrics(training: Training, folder: Path, watch: Watch) -> None:
-    log.write_metrics(folder, training.state.rows)
-    watch(folder, training)
+    if cluster.is_chief():  # of several workers, one writes
+        log.write_metrics(folder, training.state.rows)
+        watch(folder, training)
 
 
 def _train(
@@ -123,11 +163,12 @@ def _train(
 
     def save() -> None:
         nonlocal saved
-        training.save(checkpoints)
+        if cluster.is_chief():
+            training.save(checkpoints)
         saved = time.monotonic()
 
     def stop_if_asked() -> None:
-        if stop:
+        if cluster.total(bool(stop)):  # on any of several workers
             save()
             raise Interrupted(f"{folder}: saved at step {training.step}")
 
@@ -149,7 +190,7 @@ def _train(
             step = training.record_divergence()
             _write_metrics(training, folder, watch)
             return step
-        if config.checkpoint.keep_epochs:
+        if config.checkpoint.keep_epochs and cluster.is_chief():
             weights.save_epoch(folder, config, training.state.epoch, training.weights())
         save()
         _write_metrics(training, folder, watch)

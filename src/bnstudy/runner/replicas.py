@@ -64,7 +64,7 @@ def make_replicated_step(
     """Compile one training step on several devices; otherwise like `steps.make_train_step`.
 
     Args:
-        replicas: one for each device.
+        replicas: one for each device of this process.
         devices: their names.
         config: of the run.
         steps: of the whole run; 0: unknown.
@@ -74,9 +74,11 @@ def make_replicated_step(
     copies = 2 if config.data.augment else 1
 
     def on_replica(images, labels, learning_rate, step):
-        number = tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)
-        images, labels = (part_of(x, number, len(replicas), copies) for x in (images, labels))
-        return _step(replicas[number], config, images, labels, learning_rate, (step, steps))
+        context = tf.distribute.get_replica_context()
+        number = tf.get_static_value(context.replica_id_in_sync_group)
+        count, own = context.num_replicas_in_sync, replicas[number % len(replicas)]
+        images, labels = (part_of(x, number, count, copies) for x in (images, labels))
+        return _step(own, config, images, labels, learning_rate, (step, steps))
 
     @tf.function(input_signature=[*BATCH, RATE, STEP, SUMS], autograph=False)
     def train_step(images, labels, learning_rate, step, sums):
@@ -96,8 +98,8 @@ def _step(replica, config, images, labels, learning_rate, steps):
     # The author's derivative of the cost is not divided by the number of images.
     dcost = None if gradients == "as_posted" else tf.cast(own / whole, model.dtype)  # (58)
     cost, logits, dparameters = GRADIENTS[gradients](model, images, labels, *steps, dcost)
-    dparameters = all_reduce(*dparameters)  # (59)
-    optimizer.apply(list(dparameters), learning_rate)
+    dparameters = list(all_reduce(*dparameters))  # (59)
+    optimizer.apply(dparameters, learning_rate)
     if not config.synchronizes():
         _average(model.statistics)
     right = tf.reduce_sum(tf.cast(tf.argmax(logits, axis=1) == labels, tf.float64))

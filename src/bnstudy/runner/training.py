@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bnstudy.backend import devices
+from bnstudy.backend import cluster, devices
 from bnstudy.config.load import changed_keys, load_config
 from bnstudy.config.schema import Config
 from bnstudy.data.batches import TrainingBatches
@@ -72,7 +72,7 @@ class Training:
     def __init__(self, config: Config, dataset: Dataset):
         self.config, self.dataset = config, dataset
         names = devices.choose(config.training.devices)
-        config = settled(config, len(names))
+        config = settled(config, len(names) * cluster.place().workers)
         compute_dtype = PRECISIONS[config.training.precision]
         self.replicas = make_replicas(config, tf.float32, compute_dtype, names)
         self.model, self.optimizer = self.replicas[0]
@@ -80,7 +80,7 @@ class Training:
         self.standardization = standardize.test
         self.batches = TrainingBatches(config, dataset, standardize.train)
         steps, gradients = config.training.epochs * self.batches.steps, config.training.gradients
-        if len(names) == 1:
+        if config.training.devices == 1:
             self.train_step = make_train_step(self.model, self.optimizer, gradients, steps)
         else:
             self.train_step = make_replicated_step(self.replicas, names, config, steps)
@@ -100,6 +100,11 @@ class Training:
     def step(self) -> int:
         """Steps since the start of the run."""
         return self.state.epoch * self.batches.steps + self.state.step
+
+    @property
+    def images_of_an_epoch(self) -> int:
+        """Images that an epoch shows to the network, copies included."""
+        return (2 if self.config.data.augment else 1) * len(self.dataset.train_labels)
 
     @property
     def rate(self) -> float:
