@@ -18,7 +18,7 @@ _FORM = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", 
 class Place(NamedTuple):
     """Which of how many workers this process is."""
 
-    index: int
+    number: int
     workers: int
 
 
@@ -40,7 +40,7 @@ def place() -> Place:
         right = task["type"] == "worker" and set(cluster) == {"worker"}
     except (ValueError, KeyError, TypeError):
         found, right = Place(0, 0), False
-    if not right or not 0 <= found.index < found.workers:
+    if not right or not 0 <= found.number < found.workers:
         raise UserError(f"TF_CONFIG in the environment must be of the form {_FORM}")
     return found
 
@@ -84,7 +84,7 @@ def strategy() -> tf.distribute.Strategy:
 
 def is_chief() -> bool:
     """Return whether this process writes the run folder."""
-    return place().index == 0
+    return place().number == 0
 
 
 def total(number: float) -> float:
@@ -92,11 +92,13 @@ def total(number: float) -> float:
     return float(_add(tf.constant(number, tf.float64))) if place().workers > 1 else number
 
 
-@tf.function(autograph=False)
-def _add(number: tf.Tensor) -> tf.Tensor:
+def _add_over_workers(number: tf.Tensor) -> tf.Tensor:
     def on_replica() -> tf.Tensor:
         replica = tf.distribute.get_replica_context()
         return replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(number))
 
     local = strategy().experimental_local_results(strategy().run(on_replica))
     return local[0] / len(local)
+
+
+_add = tf.function(_add_over_workers, autograph=False)  # made once: its sums are numbered
