@@ -1,5 +1,6 @@
 """SIGINT (Ctrl-C) and SIGTERM ask a run to save and stop; the second one stops it immediately."""
 
+import os
 import signal
 import threading
 import time
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 EXIT_CODE = 130
+STOP_AT_END_OF_INPUT = "BNSTUDY_STOP_AT_END_OF_INPUT"  # the variable of the environment
+TIME_TO_SAVE = 30.0  # seconds
 ONE_REQUEST = 0.2  # seconds; signals closer together are one request
 
 
@@ -65,3 +68,23 @@ def graceful_stop(forward_signal: Callable[[], None] = lambda: None) -> Iterator
     finally:
         for number, handler in zip(ours, old, strict=True):
             signal.signal(number, handler)
+
+
+def stop_with_starter() -> None:
+    """Stop when the process that has started this one ends, even if that is killed.
+
+    Where the variable STOP_AT_END_OF_INPUT is set, standard input is a pipe whose other end the
+    starter holds open. Its end is a request to save and stop, and nothing may hold the run folder
+    for long after it.
+    """
+    if not os.environ.pop(STOP_AT_END_OF_INPUT, None):
+        return
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(TIME_TO_SAVE)
+        os._exit(EXIT_CODE)
+
+    threading.Thread(target=wait, daemon=True).start()

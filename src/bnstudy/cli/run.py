@@ -8,6 +8,7 @@ from bnstudy.cli.configuration import Commands, add_set_and_data, overrides_of, 
 from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
+from bnstudy.interrupts import stop_with_starter
 from bnstudy.output import echo
 from bnstudy.run_folder.name import run_name
 
@@ -33,6 +34,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, or report a run that has finished."""
+    stop_with_starter()
     config = config_of(options)
     from bnstudy.run_folder import events  # NumPy: not for a wrong argument
     from bnstudy.run_folder.folder import finished_result

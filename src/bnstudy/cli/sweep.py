@@ -1,8 +1,14 @@
 """`bnstudy sweep`: many runs from one YAML plan."""
 
 import argparse
+import re
 
+from bnstudy import sweep
 from bnstudy.cli.configuration import Commands, at_least, path
+from bnstudy.errors import UserError
+from bnstudy.output import echo
+from bnstudy.sweep import overview
+from bnstudy.sweep.plan import Run, select
 
 DESCRIPTION = """\
 Make all runs of a plan. Finished runs are skipped, unfinished ones continued, and a run that fails
@@ -18,6 +24,9 @@ a plan:
     optimizer.learning_rate: [3.0e-4, 3.0e-3]
   runs:                           and any others
     - {case: c, preset: [lite, as_posted], name: as-posted}
+
+Several sweeps of one plan at the same time, on one machine or on several that share the folder,
+share the work. docs/scale.md: job arrays.
 """
 
 
@@ -34,10 +43,33 @@ def add_parser(commands: Commands) -> None:
     add = parser.add_argument
     add("plan", metavar="PLAN.yaml", type=path)
     add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
+    add("--only", metavar="I", type=indices, help="one run, or several: 3-7 (see --list)")
+    add("--fail-fast", action="store_true", help="stop at the first run that fails")
+    add("--list", action="store_true", help="run nothing; print index, name, state and folder")
+    add("--json", action="store_true", help="with --list: as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run what has not finished."""
-    from bnstudy import sweep
+    """Run what has not finished, or list what there is."""
+    if options.json and not options.list:
+        raise UserError("sweep: --json is the form of --list; add --list or drop --json")
+    runs = select(sweep.load_plan(options.plan), options.only)
+    if options.list:
+        return list_runs(runs, as_json=options.json)
+    return sweep.run_plan(runs, options.jobs, fail_fast=options.fail_fast)
 
-    return sweep.run_plan(sweep.load_plan(options.plan), options.jobs)
+
+def list_runs(runs: list[Run], *, as_json: bool) -> int:
+    """Print the runs of a plan as they are at this moment."""
+    for one in runs:
+        overview.update_state(one)
+    echo(overview.listing_as_json(runs) if as_json else overview.listing(runs))
+    return 0
+
+
+def indices(text: str) -> tuple[int, int]:
+    """Return the first and the last index of an argument: "3" or "3-7"."""
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"must be an index or a range such as 3-7, got {text}")
+    return int(match[1]), int(match[2] or match[1])

@@ -41,11 +41,7 @@ def environment(command: list[str]) -> dict[str, Any]:
     gpus = _gpus(tensorflow) if tensorflow else None
     return {
         "command": _command_line(command),
-        "versions": {
-            "python": platform.python_version(),
-            "bnstudy": bnstudy.__version__,
-            **{name: _version(name) for name in ("tensorflow", "keras", "numpy")},
-        },
+        "versions": versions(),
         "git": git_state(Path(bnstudy.__file__).resolve()),
         "platform": platform.platform(),
         "cpu": cpu.model_name(),
@@ -61,6 +57,15 @@ def environment(command: list[str]) -> dict[str, Any]:
         if tensorflow
         else None,
         "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Return name -> version, of what decides a result."""
+    return {
+        "python": platform.python_version(),
+        "bnstudy": bnstudy.__version__,
+        **{name: _version(name) for name in ("tensorflow", "keras", "numpy")},
     }
 
 

@@ -15,6 +15,9 @@ from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.run_folder import checkpoint, events, files, log, weights
 
+IN_USE = "is in use by"  # in the message that says so
+PATIENCE = 0.2  # seconds: whoever only looks whether a folder is in use has it locked for a moment
+
 
 def lock_of(folder: Path) -> Path:
     """Return the file whose lock means that the folder is in use."""
@@ -100,11 +103,11 @@ def backup(folder: Path) -> Path:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Hold the lock, and write down who holds it."""
-    lock, note = filelock.FileLock(lock_of(folder), timeout=0), holder_of(folder)
+    lock, note = filelock.FileLock(lock_of(folder), timeout=PATIENCE), holder_of(folder)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise UserError(f"{folder} is in use by {_read_holder(note)}; wait or stop it") from None
+        raise UserError(f"{folder} {IN_USE} {_read_holder(note)}; wait or stop it") from None
     try:
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "started": started}
@@ -113,6 +116,18 @@ def _lock(folder: Path) -> Iterator[None]:
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+def user_of(folder: Path) -> str | None:
+    """Return who uses a folder, in words; None: nobody."""
+    folder = folder.resolve()
+    if not lock_of(folder).exists():
+        return None
+    try:
+        with filelock.FileLock(lock_of(folder), timeout=0):
+            return None
+    except filelock.Timeout:
+        return _read_holder(holder_of(folder))
 
 
 def _read_holder(note: Path) -> str:

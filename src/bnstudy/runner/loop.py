@@ -18,7 +18,7 @@ from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted, StopRequest
 from bnstudy.plots.figures import plot_run
 from bnstudy.run_folder import files, log, weights
-from bnstudy.run_folder.folder import claim, extend
+from bnstudy.run_folder.folder import claim, extend, finished_result
 from bnstudy.run_folder.provenance import record_run
 from bnstudy.runner.progress import ProgressBar
 from bnstudy.runner.training import Diverged, Training
@@ -62,6 +62,8 @@ def train_to_the_end(
             if not cluster.is_chief():
                 return _follow(Training(config, dataset), folder, stop, watch)
             with claim(folder, config, fresh=fresh):
+                if (result := finished_result(folder, config)) is not None:
+                    return result  # another process has finished it since we looked
                 return _run(Training(config, dataset), folder, command, stop, watch)
 
 

@@ -1,4 +1,4 @@
-"""Many runs from one YAML plan, each in a process of its own: skipped, continued or begun.
+"""Plans: many runs from one YAML file.
 
     out: logs/rates                      # where the run folders go, from the current folder [logs]
     grid:                                # every combination
@@ -15,11 +15,7 @@ its folder), and any key of the configuration.
 
 import itertools
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +25,7 @@ import yaml
 from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.config.yaml_reader import read_yaml, show
-from bnstudy.errors import UserError, one_line
-from bnstudy.interrupts import EXIT_CODE, Interrupted, StopRequest, graceful_stop
-from bnstudy.output import echo
+from bnstudy.errors import UserError
 from bnstudy.paths import user_path
 from bnstudy.run_folder.name import run_name
 
@@ -42,13 +36,27 @@ MAX_NAME = 200  # bytes; file systems take 255, and the lock beside a folder nee
 
 @dataclass
 class Run:
-    """One run of a plan."""
+    """One run of a plan.
+
+    Attributes:
+        config: resolved.
+        folder: of the run.
+        arguments: of `bnstudy run`.
+        index: in the plan, from 0.
+        file: the plan's own configuration of the run, if it has one.
+        state: waiting, running, finished, failed, interrupted, or elsewhere: in use by others.
+        last_line: that it printed, or why it has failed or cannot begin.
+        exit_code: of its process, once that has ended.
+
+    """
 
     config: Config
     folder: Path
-    arguments: list[str]  # of `bnstudy run`
-    state: str = "waiting"  # then running, finished, failed or interrupted
-    last_line: str = ""  # that it printed
+    arguments: list[str]
+    index: int
+    file: Path | None = None
+    state: str = "waiting"
+    last_line: str = ""
     exit_code: int | None = None
 
 
@@ -80,6 +88,28 @@ def load_plan(path: str | Path) -> list[Run]:
     if twice := {folder for folder in folders if folders.count(folder) > 1}:
         raise UserError(f"{path}: two runs would go to {min(twice)}; give one a name")
     return runs
+
+
+def select(runs: list[Run], only: tuple[int, int] | None) -> list[Run]:
+    """Return the runs of a range of indices.
+
+    Args:
+        runs: of the whole plan.
+        only: the first and the last index; None: all.
+
+    Raises:
+        UserError: the plan has no such run.
+
+    """
+    if only is None:
+        return runs
+    first, last = only
+    if not first <= last < len(runs):
+        asked = f"{first}-{last}" if first != last else f"{first}"
+        raise UserError(
+            f"--only {asked}: the plan has the runs 0 to {len(runs) - 1} (see sweep --list)"
+        )
+    return runs[first : last + 1]
 
 
 def _entries(plan: Mapping[str, Any], path: Path) -> Iterator[Mapping[str, Any]]:
@@ -130,7 +160,7 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
         name = run_name(config, presets, file, named)
     if not _names_a_folder(name):
         raise UserError(f"{path}: run {number}: name: must name one folder, got {show(name)}")
-    return Run(config, out / name, arguments)
+    return Run(config, out / name, arguments, index=number - 1, file=file)
 
 
 def _names_a_folder(name: Any) -> bool:
@@ -147,112 +177,3 @@ def _flow(value: Any) -> str:
     """Write a value as YAML on one line, as --set reads it."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000_000)
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def run_plan(runs: list[Run], jobs: int) -> int:
-    """Run what is not finished, `jobs` at a time, and print the state of every run.
-
-    SIGINT and SIGTERM are forwarded to every run, which saves and stops; a second one stops the
-    runs immediately.
-
-    Args:
-        runs: from `load_plan`.
-        jobs: runs at a time.
-
-    Returns:
-        The exit code: 0 if all have finished, 2 if the input of some was wrong, 1 if some failed.
-
-    Raises:
-        Interrupted: the sweep was asked to stop, and every run has saved its state.
-        KeyboardInterrupt: it was asked twice; the last checkpoint of every run is intact.
-
-    """
-    processes: set[subprocess.Popen[str]] = set()
-    for run in runs:
-        _update_state(run)
-    echo(table(runs))
-    waiting = [run for run in runs if run.state == "waiting"]
-    with graceful_stop(lambda: _forward_signal(processes)) as stop:
-        with ThreadPoolExecutor(max_workers=jobs) as pool:
-            futures = [pool.submit(_execute, run, processes, stop) for run in waiting]
-            for future in futures:
-                future.result()
-        echo(table(runs))
-        if stop:
-            raise Interrupted("the sweep was stopped; the last checkpoint of every run is intact")
-    codes = {run.exit_code for run in runs if run.state == "failed"}
-    return 0 if not codes else 2 if codes == {2} else 1
-
-
-def _update_state(run: Run) -> None:
-    """Mark a run that has finished already, or whose folder cannot be used."""
-    from bnstudy.run_folder.folder import finished_result  # NumPy: not for a wrong plan
-
-    try:
-        if finished_result(run.folder, run.config) is not None:
-            run.state = "finished"
-    except (UserError, OSError) as error:
-        run.state, run.last_line, run.exit_code = "failed", one_line(error), 2
-
-
-def _execute(run: Run, processes: set[subprocess.Popen[str]], stop: StopRequest) -> None:
-    """Run one process, and print its lines after the name of its folder."""
-    if stop:
-        return
-    # -P: the module is the installed one, whatever is in the current folder.
-    program = [sys.executable, "-P", "-m", "bnstudy"]
-    command = [*program, "run", *run.arguments, "--out", str(run.folder)]
-    run.state = "running"
-    # In a session of its own, a Ctrl-C of the terminal reaches it through us alone, and only once.
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    processes.add(process)
-    if stop:  # asked between the check above and now
-        process.send_signal(signal.SIGTERM)
-    for line in process.stderr or ():
-        run.last_line = line.strip()
-        echo(f"{run.folder.name}: {run.last_line}")
-    run.exit_code = process.wait()
-    processes.discard(process)
-    run.state = "failed"
-    if run.exit_code == EXIT_CODE or (stop and run.exit_code < 0):
-        run.state = "interrupted"
-    elif run.exit_code == 0:
-        _update_state(run)  # what the folder holds decides
-
-
-def _forward_signal(processes: set[subprocess.Popen[str]]) -> None:
-    for process in list(processes):
-        process.send_signal(signal.SIGTERM)
-
-
-def table(runs: list[Run]) -> str:
-    """Return the state of every run as a table."""
-    width = max(len(run.folder.name) for run in runs)
-    lines = [f"{'run':<{width}}  state        epochs  test accuracy"]
-    for run in runs:
-        epochs, accuracy = _last_epoch(run.folder)
-        of = run.config.training.epochs
-        why = f"  {run.last_line}" if run.state == "failed" else ""
-        lines.append(
-            f"{run.folder.name:<{width}}  {run.state:<11}  {epochs:>2}/{of:<3}  {accuracy}{why}"
-        )
-    states = [run.state for run in runs]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-    return "\n".join([*lines, counts])
-
-
-def _last_epoch(folder: Path) -> tuple[int, str]:
-    """Return the number of finished epochs and the last test accuracy, "-" if there is none."""
-    from bnstudy.run_folder.log import read_metrics
-
-    try:
-        rows = read_metrics(folder / "metrics.csv")
-    except (UserError, OSError):
-        rows = []
-    return len(rows), f"{rows[-1].test_accuracy:.4f}" if rows else "-"

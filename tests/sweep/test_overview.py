@@ -1,0 +1,60 @@
+"""The state of runs: what their folders say, and what a sweep exits with."""
+
+import json
+
+import pytest
+from sweep_helpers import configurations, finish, tiny_plan
+
+from bnstudy.run_folder.folder import claim
+from bnstudy.sweep.overview import exit_code, listing, listing_as_json, table, update_state
+from bnstudy.sweep.plan import load_plan
+
+
+@pytest.fixture
+def runs(tmp_path):
+    plan = tiny_plan(tmp_path, 4)
+    (first, config), (second, other), *_ = configurations(plan).items()
+    with claim(first, config):
+        finish(first, config)
+    runs = load_plan(plan)
+    (tmp_path / "out" / runs[3].folder.name).write_text("in the way")
+    with claim(second, other):
+        for run in runs:
+            update_state(run)
+    return runs
+
+
+def test_a_folder_says_whether_its_run_has_finished_or_is_in_use_or_cannot_begin(runs):
+    assert [run.state for run in runs] == ["finished", "elsewhere", "waiting", "waiting"]
+    assert runs[1].last_line.startswith("in use by process ")
+    update_state(runs[1])
+    assert runs[1].state == "waiting", "nobody holds it any more"
+    (runs[2].folder / "config.yaml").mkdir(parents=True)
+    (runs[2].folder / "result.json").write_text("{}")
+    update_state(runs[2])
+    assert (runs[2].state, runs[2].exit_code) == ("failed", 2)
+    assert "config.yaml" in runs[2].last_line
+
+
+def test_the_table_counts_the_states_and_says_who_holds_a_folder(runs):
+    lines = table(runs).splitlines()
+    assert lines[1].split()[1:] == ["finished", "1/1", "0.5000"]
+    assert " in use by process " in lines[2]
+    assert lines[-1] == "1 finished, 1 elsewhere, 2 waiting"
+
+
+def test_indices_are_those_of_the_plan_whichever_runs_are_listed(runs):
+    some = runs[1:3]
+    assert [line.split()[0] for line in listing(some).splitlines()] == ["index", "1", "2"]
+    rows = json.loads(listing_as_json(some))
+    assert [(row["index"], row["state"]) for row in rows] == [(1, "elsewhere"), (2, "waiting")]
+    assert rows[0]["why"] == runs[1].last_line
+
+
+@pytest.mark.parametrize(
+    ("failed_with", "code"), [([], 0), ([2], 2), ([2, 2], 2), ([1], 1), ([1, 2], 1), ([-9], 1)]
+)
+def test_the_exit_code_tells_wrong_input_from_failures(runs, failed_with, code):
+    for run, exited in zip(runs, failed_with, strict=False):
+        run.state, run.exit_code = "failed", exited
+    assert exit_code(runs) == code
