@@ -110,7 +110,7 @@ def test_configuration_logs_figures_plans_and_commands_are_imported_without_tens
         ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
         for path in FILES
         if path.parts[len(SOURCE.parts)]
-        in ("cli", "config", "plots", "questions", "report", "run_folder", "sweep")
+        in ("cli", "cluster", "config", "plots", "questions", "report", "run_folder", "sweep")
     ]
     assert len(modules) > 20
     code = (

@@ -23,6 +23,7 @@ def asked(monkeypatch):
     [
         ([], Options()),
         (["--fresh", "--jobs", "2"], Options(fresh=True, jobs=2)),
+        (["--scheduler", "local:4"], Options(scheduler="local:4")),
         (["--published", "there"], Options(published=Path("there"))),
         (["--no-training", "--write"], Options(train=False, write=True)),
     ],

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bnstudy import sweep
+from bnstudy import cluster, sweep
 from bnstudy.cli.main import main
 
 PLAN = "runs:\n  - {case: a, preset: [quick]}\n  - {case: c, preset: [quick]}\n"
@@ -75,3 +75,26 @@ def test_a_list_says_what_a_job_array_needs_and_writes_nothing(write_config, cap
     waiting = {"index": 1, "name": name, "state": "waiting", "folder": f"logs/{name}", "why": ""}
     assert row == waiting
     assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
+
+
+def test_a_scheduler_gets_the_runs_instead(write_config, monkeypatch, capsys):
+    calls = []
+
+    def noted(runs, scheduler, *, fail_fast):
+        calls.append((len(runs), scheduler, fail_fast))
+        return 1
+
+    monkeypatch.setattr(cluster, "run_plan", noted)
+    plan = str(write_config(PLAN, "plan.yaml"))
+    assert main(["sweep", plan, "--scheduler", "tcp://10.0.0.1:8786", "--fail-fast"]) == 1
+    assert calls == [(2, "tcp://10.0.0.1:8786", True)]
+    assert main(["sweep", plan, "--scheduler", "local:4", "--jobs", "2"]) == 2
+    assert "--jobs: not allowed with argument --scheduler" in capsys.readouterr().err
+
+
+def test_without_dask_a_scheduler_is_refused_in_one_line(write_config, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert main(["sweep", str(write_config(PLAN, "plan.yaml")), "--scheduler", "local:2"]) == 2
+    assert capsys.readouterr().err == (
+        "bnstudy: --scheduler needs Dask: pip install 'bnstudy[dask]'\n"
+    )

@@ -117,6 +117,17 @@ def test_what_is_missing_is_trained_here_and_announced(finish, capsys, monkeypat
     assert verdict()["claims"][0]["verdict"] == "open"
 
 
+def test_what_is_missing_is_given_to_a_scheduler_where_one_is_named(finish, monkeypatch):
+    finish("logs/published", 0)
+    given = []
+    monkeypatch.setattr(
+        module.cluster, "run_plan", lambda runs, scheduler: given.append((runs, scheduler)) or 2
+    )
+    assert answer(question(3), Options(scheduler="local:2")) == 2
+    (((run,), scheduler),) = given
+    assert (run.config.seed, scheduler) == (1, "local:2")
+
+
 def test_fresh_trains_all_and_keeps_aside_only_what_was_complete(finish, monkeypatch):
     finish("logs/published", 0, 1)
     asked = []

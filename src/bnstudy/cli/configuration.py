@@ -26,6 +26,13 @@ def add_set_and_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
 
 
+def add_jobs_and_scheduler(parser: argparse.ArgumentParser) -> None:
+    """Add --jobs and --scheduler, which exclude each other."""
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
+    add("--scheduler", metavar="ADDRESS", help="a Dask scheduler, or local:4 (docs/scale.md)")
+
+
 def overrides_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return what --set and --data change, by key."""
     overrides = dict(parse_set(text) for text in options.set)

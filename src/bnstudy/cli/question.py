@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from bnstudy.cli.configuration import Commands, at_least, path
+from bnstudy.cli.configuration import Commands, add_jobs_and_scheduler, at_least, path
 
 DESCRIPTION = """\
 Answer one of the five questions of the post: train or continue the runs of its plan that have not
@@ -48,7 +48,7 @@ def add_parser(commands: Commands) -> None:
         action="store_true",
         help="judge the finished runs: evaluate, but do not train",
     )
-    add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
+    add_jobs_and_scheduler(parser)
     add("--data", metavar="PATH", help="where CIFAR-10 is: a folder or a file")
     add("--write", action="store_true", help="in a checkout: renew the verdict in experiments/")
 
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         fresh=options.fresh,
         published=options.published,
         jobs=options.jobs,
+        scheduler=options.scheduler,
         train=not options.no_training,
         write=options.write,
     )

@@ -3,8 +3,8 @@
 import argparse
 import re
 
-from bnstudy import sweep
-from bnstudy.cli.configuration import Commands, at_least, path
+from bnstudy import cluster, sweep
+from bnstudy.cli.configuration import Commands, add_jobs_and_scheduler, path
 from bnstudy.errors import UserError
 from bnstudy.output import echo
 from bnstudy.sweep import overview
@@ -26,7 +26,7 @@ a plan:
     - {case: c, preset: [lite, as_posted], name: as-posted}
 
 Several sweeps of one plan at the same time, on one machine or on several that share the folder,
-share the work. docs/scale.md: job arrays.
+share the work. docs/scale.md: job arrays, clusters.
 """
 
 
@@ -42,7 +42,7 @@ def add_parser(commands: Commands) -> None:
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("plan", metavar="PLAN.yaml", type=path)
-    add("--jobs", metavar="N", type=at_least(1), default=1, help="runs at a time [1]")
+    add_jobs_and_scheduler(parser)
     add("--only", metavar="I", type=indices, help="one run, or several: 3-7 (see --list)")
     add("--fail-fast", action="store_true", help="stop at the first run that fails")
     add("--list", action="store_true", help="run nothing; print index, name, state and folder")
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     runs = select(sweep.load_plan(options.plan), options.only)
     if options.list:
         return list_runs(runs, as_json=options.json)
+    if options.scheduler is not None:
+        return cluster.run_plan(runs, options.scheduler, fail_fast=options.fail_fast)
     return sweep.run_plan(runs, options.jobs, fail_fast=options.fail_fast)
 
 

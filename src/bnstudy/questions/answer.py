@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 import bnstudy
+from bnstudy import cluster
 from bnstudy.errors import UserError
 from bnstudy.output import echo
 from bnstudy.plots.style import save
@@ -33,6 +34,7 @@ class Options:
         fresh: train everything here; use no published runs.
         published: where these are; None: below logs/published, if that is there.
         jobs: runs at a time.
+        scheduler: of a cluster whose workers train; None: this machine does.
         train: whether to train what is missing.
         write: write the verdict into the checkout as well.
 
@@ -41,6 +43,7 @@ class Options:
     fresh: bool = False
     published: Path | None = None
     jobs: int = 1
+    scheduler: str | None = None
     train: bool = True
     write: bool = False
 
@@ -73,7 +76,7 @@ def answer(question: Question, options: Options) -> int:
     sources = [Source(run, finished_folder(run, published)) for run in runs]
     _announce(question, analysis, sources, options.train)
     waiting = [source.run for source in sources if source.folder is None]
-    code = run_plan(waiting, options.jobs) if waiting and options.train else 0
+    code = _train(waiting, options) if waiting and options.train else 0
     sources = [Source(run, finished_folder(run, published)) for run in runs]
     elsewhere = {
         source.folder: _kept_elsewhere(question, source.run)
@@ -85,6 +88,12 @@ def answer(question: Question, options: Options) -> int:
         if options.write:
             _write(question, claims, kept)
     return code
+
+
+def _train(runs: list[Run], options: Options) -> int:
+    if options.scheduler is not None:
+        return cluster.run_plan(runs, options.scheduler)
+    return run_plan(runs, options.jobs)
 
 
 def _check(options: Options) -> None:
