@@ -138,8 +138,8 @@ def test_ctrl_c_leaves_the_runs_and_the_next_client_finds_them(
     with pytest.raises(Interrupted, match="the runs go on"):
         client.run_plan(runs_of(tmp_path, 6), cluster.scheduler_address, work=work)
     assert "Ctrl-C now stops them" in capsys.readouterr().out
-    go(tmp_path / "out").touch()
     (run,) = runs_of(tmp_path, 6)
+    when("1 waiting", go(tmp_path / "out").touch)
     assert client.run_plan([run], cluster.scheduler_address, work=work) == 0
     assert ": on " not in capsys.readouterr().out, "it was begun a second time"
     assert run.state == "finished"

@@ -31,7 +31,7 @@ def test_another_version_is_refused(needs, monkeypatch, package):
 
 def test_another_commit_is_refused(needs, monkeypatch):
     monkeypatch.setattr(module, "git_state", lambda _: {"commit": "abc", "dirty": False})
-    assert objection(needs).startswith("it has bnstudy's commit abc, the client has ")
+    assert (objection(needs) or "").startswith("it has bnstudy's commit abc, the client has ")
 
 
 @pytest.mark.parametrize("name", ["out", "own.yaml"])
@@ -44,17 +44,19 @@ def test_storage_that_is_not_shared_is_refused(needs, tmp_path, name):
     )
     file.parent.mkdir(exist_ok=True)
     file.write_text("of another machine")
-    assert objection(needs).startswith(f"its {file} is another file than the client's")
+    assert (objection(needs) or "").startswith(f"its {file} is another file than the client's")
 
 
 def test_data_that_are_not_there_are_refused(needs, tmp_path, monkeypatch):
     cifar10 = replace(needs, data=(("cifar10", None),))
     monkeypatch.setenv("BNSTUDY_DATA", str(tmp_path))
-    assert objection(cifar10).startswith(f"$BNSTUDY_DATA: {tmp_path} does not contain CIFAR-10")
+    assert (objection(cifar10) or "").startswith(
+        f"$BNSTUDY_DATA: {tmp_path} does not contain CIFAR-10"
+    )
     monkeypatch.delenv("BNSTUDY_DATA")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr("bnstudy.data.cifar10.cache_dir", lambda: tmp_path)
-    assert objection(cifar10).startswith("it does not find cifar10; set BNSTUDY_DATA or ")
+    assert (objection(cifar10) or "").startswith("it does not find cifar10; set BNSTUDY_DATA or ")
 
 
 def test_every_client_of_a_plan_gives_its_needs_the_same_name(tmp_path):
