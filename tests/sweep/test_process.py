@@ -1,5 +1,6 @@
 """The process of a run: its lines, its exit code, and that it ends with whoever started it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 from sweep_helpers import configurations, tiny_plan
 
 from bnstudy.run_folder import checkpoint
-from bnstudy.run_folder.folder import user_of
+from bnstudy.run_folder.folder import holder_of, user_of
 from bnstudy.sweep.plan import load_plan
 from bnstudy.sweep.process import Processes
 
@@ -32,13 +33,15 @@ def test_a_run_saves_and_ends_when_its_starter_is_killed(tmp_path):
         if line.startswith("epoch 2/500"):
             break
     (folder,) = configurations(plan)
-    assert user_of(folder) is not None
+    run = json.loads(holder_of(folder).read_text())["pid"]
     os.kill(starter.pid, signal.SIGKILL)
     starter.wait()
     waited = time.monotonic() + 20
     while user_of(folder) is not None and time.monotonic() < waited:
         time.sleep(0.1)
-    assert user_of(folder) is None, "an orphan keeps the folder"
+    if orphan := user_of(folder):
+        os.kill(run, signal.SIGKILL)
+    assert orphan is None, "an orphan keeps the folder"
     assert checkpoint.newest(folder / "checkpoints")
     assert '"outcome": "interrupted"' in (folder / "environment.json").read_text()
 
