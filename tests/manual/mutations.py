@@ -181,15 +181,15 @@ MUTATIONS = [
     (
         "divide the variance by m - 1",
         BATCH_NORM,
-        "sum_to(tf.square(centered), shape) / m",
-        "sum_to(tf.square(centered), shape) / (m - 1)",
+        "variance = squares / m ",
+        "variance = squares / (m - 1) ",
         BATCH_NORM_GRADIENTS,
     ),
     (
         "take the variance as E[x^2] - E[x]^2",
         BATCH_NORM,
-        "sum_to(tf.square(centered), shape) / m",
-        "sum_to(tf.square(x_full), shape) / m - tf.square(mean)",
+        "variance = squares / m ",
+        "variance = sum_to(tf.square(x_full), shape) / m - tf.square(mean) ",
         BATCH_NORM_TEST + "test_large_means_do_not_spoil_the_variance",
     ),
     (

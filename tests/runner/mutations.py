@@ -14,14 +14,14 @@ CONFIGURED = f"{TRAINING}::test_a_run_trains_as_its_configuration_says"
 MUTATIONS = [
     (
         "leave the optimizer's state out of the checkpoint",
-        "runner/training.py",
+        "runner/replicas.py",
         "**self.model.statistics, **self.optimizer.state}",
         "**self.model.statistics}",
         RESTORED,
     ),
     (
         "leave the moving statistics out of the checkpoint",
-        "runner/training.py",
+        "runner/replicas.py",
         "**self.model.statistics, **self.optimizer.state}",
         "**self.optimizer.state}",
         RESTORED_KERAS,
@@ -57,15 +57,15 @@ MUTATIONS = [
     (
         "keep the weights in another precision",
         "runner/training.py",
-        "Model(config, tf.float32, PRECISIONS[config.training.precision])",
-        "Model(config, tf.float64, PRECISIONS[config.training.precision])",
+        "make_replicas(config, tf.float32, compute_dtype, names)",
+        "make_replicas(config, tf.float64, compute_dtype, names)",
         f"{CONFIGURED}[bfloat16-c]",
     ),
     (
         "compute in float32 whatever the precision",
         "runner/training.py",
-        "Model(config, tf.float32, PRECISIONS[config.training.precision])",
-        "Model(config, tf.float32, tf.float32)",
+        "make_replicas(config, tf.float32, compute_dtype, names)",
+        "make_replicas(config, tf.float32, tf.float32, names)",
         f"{CONFIGURED}[bfloat16-a]",
     ),
     (
@@ -171,8 +171,8 @@ MUTATIONS = [
     (
         "accept fewer epochs",
         "run_folder/folder.py",
-        "more_epochs = config.can_be_extended() and made_by.training.epochs < config.training.epochs",
-        "more_epochs = True",
+        "if config.can_be_extended() and made_by.training.epochs < config.training.epochs:",
+        "if True:",
         f"{EXTENSION}::test_fewer_epochs_are_refused",
     ),
     (
@@ -186,8 +186,8 @@ MUTATIONS = [
     (
         "extend a run before its checkpoint is read",
         "runner/loop.py",
-        '    training.restore(folder / "checkpoints")\n    extend(folder, config)\n',
-        '    extend(folder, config)\n    training.restore(folder / "checkpoints")\n',
+        "    _start_together(training, folder)\n    extend(folder, config)\n",
+        "    extend(folder, config)\n    _start_together(training, folder)\n",
         f"{EXTENSION}::test_a_refused_extension_leaves_the_finished_run_as_it_was",
     ),
     (
