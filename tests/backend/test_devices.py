@@ -70,6 +70,7 @@ def test_every_image_is_in_one_part_and_its_copy_in_the_same(count, copies):
     batch = tf.constant(np.concatenate([originals + 10 * copy for copy in range(copies)]))
     parts = [devices.part_of(batch, number, count, copies).numpy() for number in range(count)]
     for part in parts:
+        assert len(part) % copies == 0
         halves = np.reshape(part, [copies, -1])
         np.testing.assert_array_equal(halves % 10, np.broadcast_to(halves[0], halves.shape))
     assert sorted(np.concatenate(parts)) == sorted(batch.numpy())
