@@ -1,6 +1,8 @@
 """`bnstudy check`: what it prints, its exit codes, and what it refuses."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -122,3 +124,20 @@ def test_a_layer_of_ones_own_is_checked_and_its_mistake_named(tmp_path, capsys):
 def test_an_option_of_networks_is_refused_beside_a_file(tmp_path, capsys, option):
     assert main(["check", str(tmp_path / "my_layer.py"), *option]) == 2
     assert f"{option[0]} is for the check of a network" in capsys.readouterr().err
+
+
+def test_statistics_of_each_device_are_not_those_of_the_check(capsys):
+    assert main([*TINY, "--set", "training.devices=2"]) == 2
+    said = capsys.readouterr().err
+    assert "training.devices is 2, and bn.synchronized false" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.thorough
+def test_a_step_that_two_devices_share_has_the_right_gradients():
+    """In a process of its own: TensorFlow has started here with one."""
+    command = [sys.executable, "-m", "bnstudy", *TINY, "--devices", "2", "--directions", "1"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "the compiled step was divided among 2 devices" in ended.stdout
+    assert "passed: all 37 derivatives are right" in ended.stdout

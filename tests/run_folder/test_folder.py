@@ -224,3 +224,21 @@ def test_an_extension_leaves_nothing_that_was_made_of_fewer_epochs(tmp_path):
     folder.extend(tmp_path, more)
     assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "metrics.csv"}
     assert bnstudy.load_config(file=tmp_path / "config.yaml") == more
+
+
+@pytest.mark.parametrize(("synchronized", "accepted"), [(True, True), (False, False)])
+def test_another_number_of_devices_continues_a_run_where_it_matters_as_little_as_rounding(
+    tmp_path, synchronized, accepted
+):
+    def configured(devices):
+        changes = {"bn.synchronized": synchronized, "training.devices": devices}
+        return bnstudy.load_config("c", ["quick"], overrides=changes)
+
+    path = tmp_path / "run"
+    with claim(path, configured(2)):
+        pass
+    if accepted:
+        with claim(path, configured(4)):
+            pass
+    else:
+        assert "training.devices: 4 here, 2 there" in refusal(path, configured(4))
