@@ -23,7 +23,8 @@ def test_it_prints_markdown_csv_or_json(capsys):
 
 def test_figures_are_named_on_standard_error(capsys, tmp_path):
     assert main(["report", LITE, "--figures", str(tmp_path / "figures")]) == 0
-    assert capsys.readouterr().err == f"drawn: {tmp_path / 'figures' / 'curves.png'}\n"
+    drawn = [tmp_path / "figures" / name for name in ("curves.png", "two_by_two.png")]
+    assert capsys.readouterr().err == "".join(f"drawn: {path}\n" for path in drawn)
 
 
 def test_pages_are_renewed(capsys, tmp_path):

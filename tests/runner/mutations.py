@@ -173,10 +173,6 @@ MUTATIONS = [
         "run_folder/folder.py",
         "if config.can_be_extended() and made_by.training.epochs < config.training.epochs:",
         "if True:",
-    ),
-    (
-        "if config.can_be_extended() and made_by.training.epochs < config.training.epochs:\n        allowed",
-        "if True:\n        allowed",
         f"{EXTENSION}::test_fewer_epochs_are_refused",
     ),
     (
