@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy.manual import batch_norm, conv2d, elu, pooling, softmax_cross_entropy
-from bnstudy.manual.sums import align
+from bnstudy.manual.sums import align, of_one_device
 from bnstudy.model import all_cnn
 
 
@@ -14,14 +14,14 @@ def batch_norm_dx(formula):
     def damage(monkeypatch):
         right = batch_norm.backward
 
-        def backward(dy, cache):
+        def backward(dy, cache, reduce=of_one_device):
             axes = [axis for axis, size in enumerate(cache.mean.shape) if size == 1]
             m = tf.cast(tf.size(cache.x) // tf.size(cache.mean), cache.mean.dtype)
             gamma = align(cache.gamma, cache.mean.shape)
             x_hat, dx_hat = (cache.x - cache.mean) * cache.r, gamma * dy
             a = tf.reduce_mean(dx_hat, axes, keepdims=True)
             b = x_hat * tf.reduce_mean(dx_hat * x_hat, axes, keepdims=True)
-            return formula(dx_hat, a, b, cache.r, m, cache), *right(dy, cache)[1:]
+            return formula(dx_hat, a, b, cache.r, m, cache), *right(dy, cache, reduce)[1:]
 
         monkeypatch.setattr(batch_norm, "backward", backward)
 

@@ -146,7 +146,7 @@ def test_what_pytest_leaves_out_by_default_is_run_by_the_continuous_integration(
     assert "thorough" in left_out
     checks = (ROOT / ".ci/run").read_text()
     for marker in left_out:
-        assert re.search(rf"bin/pytest .*-m {marker}$", checks, re.MULTILINE), marker
+        assert re.search(rf"bin/pytest -m .*\b{marker}\b", checks), marker
 
 
 def test_the_citation_names_this_version():
