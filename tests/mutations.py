@@ -82,7 +82,7 @@ def run_pytest(source: Path, arguments: list[str]) -> None:
     os.environ |= {"PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
     sys.path.insert(0, str(source))
     sys.dont_write_bytecode = True
-    sys.exit(pytest.main(["-x", "-p", "no:cacheprovider", "-m", "", *arguments]))
+    sys.exit(pytest.main(["-x", "-p", "no:cacheprovider", "-m", "", "--tb=native", *arguments]))
 
 
 def failure_of(row: Mutation | None, *arguments: str, timeout: float | None = None) -> str | None:

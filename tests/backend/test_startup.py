@@ -22,7 +22,7 @@ def test_after_a_fork_of_tensorflow_a_run_is_refused_in_one_line(tmp_path):
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(30)  # not to wait for ever for threads that do not exist
+        signal.alarm(10)  # not to wait for ever for threads that do not exist
         try:
             bnstudy.run(bnstudy.load_config("a", ["quick"]), tmp_path / "run")
         except bnstudy.UserError as error:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from helpers import config
 
-from bnstudy.bench import measure
+from bnstudy.bench import measure, peers
 from bnstudy.bench.measure import Contender, make_contenders
 from bnstudy.errors import UserError
 
@@ -62,11 +62,21 @@ def test_the_training_set_has_as_many_batches_as_a_round_has_steps(augment, imag
 
 
 def test_peers_run_case_b_where_their_framework_is_installed(capsys, monkeypatch):
-    monkeypatch.setattr(measure.importlib.util, "find_spec", lambda package: package != "torch")
-    peers = [each for each in contenders_of("a", peers=True) if each.peer]
-    assert {each.name for each in peers} == {"plain TensorFlow", "Keras fit", "JAX"}
-    assert all(each.config.case == "b" for each in peers)
-    assert capsys.readouterr().err == "PyTorch eager: not installed, left out\n"
+    installed = {"torch": None}
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: installed.get(name, name))
+    made = [each for each in contenders_of("a", peers=True) if each.peer]
+    assert {each.name for each in made} == {"plain TensorFlow", "Keras fit", "JAX"}
+    assert all(each.config.case == "b" for each in made)
+    assert "PyTorch eager: not installed, left out\n" in capsys.readouterr().err
+
+
+def test_a_peer_that_compiles_is_left_out_where_there_is_no_compiler(capsys, monkeypatch):
+    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    made = {each.name for each in contenders_of("a", peers=True)}
+    assert "PyTorch eager" in made
+    assert "PyTorch compiled" not in made
+    assert capsys.readouterr().err == "PyTorch compiled: no C++ compiler, left out\n"
 
 
 def test_keys_that_have_their_own_option_are_refused():

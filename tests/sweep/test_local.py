@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sweep_helpers import TINY, claim_and_finish, configurations, sweep, tiny_plan, write_plan
 
+from bnstudy.errors import UserError
 from bnstudy.interrupts import Interrupted
 from bnstudy.run_folder.folder import claim
 from bnstudy.sweep import local
@@ -96,6 +97,29 @@ def test_a_run_that_another_loses_is_taken_over(tmp_path, carry_out, capsys):
     assert out.splitlines()[-1] == "2 finished"
 
 
+def test_a_run_that_another_begins_first_is_not_a_failure(tmp_path, carry_out, capsys):
+    """Between the look at a folder and the start of its run, another sweep takes it, and ends."""
+    plan, tries = tiny_plan(tmp_path, 1), []
+    ((_, config),) = configurations(plan).items()
+
+    def work(self, folder, arguments, show, stop):
+        tries.append(folder)
+        with claim(folder, config):  # as another process
+            try:
+                claim_and_finish(folder, config, lambda: None)
+            except UserError as error:
+                show(f"bnstudy: {error}")
+        claim_and_finish(folder, config, lambda: None)
+        return 2
+
+    carry_out(work)
+    assert local.run_plan(load_plan(plan), 1) == 0
+    assert len(tries) == 1
+    out = capsys.readouterr().out
+    assert "its turn comes again" in out
+    assert out.splitlines()[-1] == "1 finished"
+
+
 def test_waiting_for_another_sweep_can_be_interrupted(tmp_path, carry_out, monkeypatch):
     plan = tiny_plan(tmp_path, 1)
     ((held, config),) = configurations(plan).items()
@@ -155,22 +179,26 @@ def test_fail_fast_begins_nothing_where_a_folder_cannot_be_used(tmp_path, carry_
 
 @pytest.mark.thorough
 def test_four_sweeps_of_training_runs_end_with_the_digits_of_one(tmp_path):
-    """One of the four is killed on the way; what it had begun is continued by another."""
+    """The first of four is killed on the way; what it had begun is continued by another."""
     places = [tmp_path / name for name in ("alone", "shared")]
     for place in places:
         place.mkdir()
-        tiny_plan(place, 4, **{"model.width": 0.1, "training.epochs": 6, "data.train_limit": 100})
-    assert sweep(places[0] / "plan.yaml").wait() == 0
-    sweeps = [sweep(places[1] / "plan.yaml") for _ in range(4)]
+        tiny_plan(place, 2, **{"training.epochs": 60})
+    assert sweep(places[0] / "plan.yaml", "--jobs", "2").wait() == 0
+    sweeps = [sweep(places[1] / "plan.yaml")]
     for line in sweeps[0].stdout:
-        if "epoch 2/6" in line:
+        if "epoch 2/60" in line:
+            break
+    sweeps += [sweep(places[1] / "plan.yaml") for _ in range(3)]
+    for line in sweeps[0].stdout:
+        if "epoch 4/60" in line:
             break
     sweeps[0].kill()
     for process in sweeps:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == (0 if process is not sweeps[0] else -signal.SIGKILL), errors
     folders = sorted(path.name for path in (tmp_path / "alone/out").iterdir() if path.is_dir())
-    assert len(folders) == 4
+    assert len(folders) == 2
     for name in folders:
         one, other = ((place / "out" / name / "metrics.csv").read_text() for place in places)
         assert without_seconds(one) == without_seconds(other), name

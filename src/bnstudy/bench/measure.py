@@ -5,7 +5,6 @@ turns, so that noise affects all alike; ratios are taken within a round.
 """
 
 import contextlib
-import importlib.util
 import multiprocessing
 import signal
 import statistics
@@ -113,10 +112,10 @@ def make_contenders(
                 result.append(Contender("case c, autodiff", precision, automatic))
             result.append(Contender(f"case {case}", precision, config(case, precision)))
     for name, peer in PEERS.items() if peers else ():
-        if importlib.util.find_spec(peer.package):
-            result += [Contender(name, p, config("b", p), peer=True) for p in precisions]
+        if lacking := peer.lacks():
+            echo(f"{name}: {lacking}, left out", sys.stderr)
         else:
-            echo(f"{name}: not installed, left out", sys.stderr)
+            result += [Contender(name, p, config("b", p), peer=True) for p in precisions]
     return result
 
 
@@ -151,7 +150,8 @@ def _process(contender: Contender) -> Iterator[Connection]:
     """Start a contender's process and wait until it has warmed up."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_worker, args=(contender, theirs), daemon=True)
+    # Not a daemon: PyTorch's DataLoader starts processes. It ends when its connection does.
+    process = context.Process(target=_worker, args=(contender, theirs))
     # The process keeps this mask: a Ctrl-C of the terminal reaches us alone.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

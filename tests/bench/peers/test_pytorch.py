@@ -3,13 +3,18 @@
 import pytest
 from helpers import config
 
+from bnstudy.bench.peers import PEERS
+
 pytest.importorskip("torch")
 
 
-def test_it_times_each_step_of_case_b():
-    from bnstudy.bench.peers.pytorch import PyTorch
+@pytest.mark.parametrize("name", [name for name in PEERS if PEERS[name].package == "torch"])
+def test_it_times_each_step_of_case_b(name):
+    from bnstudy.config.registry import find
 
+    if lacking := PEERS[name].lacks():
+        pytest.skip(lacking)
     case_b = config("b", data__train_limit=100, data__test_limit=10)  # four batches
-    (times,) = PyTorch(case_b).round().values()
+    (times,) = find(PEERS[name].place)(case_b).round().values()
     assert len(times) == 1  # the first three of four steps are for warming up
     assert times[0] > 0

@@ -4,6 +4,9 @@ Each trains case b: the framework's own batch norm, automatic differentiation, A
 what `bench` may, and that framework.
 """
 
+import importlib.util
+import os
+import shutil
 from typing import NamedTuple
 
 
@@ -11,12 +14,25 @@ class Peer(NamedTuple):
     """Another framework's training step."""
 
     package: str  # must be installed
-    place: str  # of a class, called with a configuration, that is a measure.Benchmark
+    place: str  # of what is called with a configuration and returns a measure.Benchmark
+    compiles: bool = False  # with the system's C++ compiler
+
+    def lacks(self) -> str | None:
+        """Return what it needs and is not there, in words."""
+        if importlib.util.find_spec(self.package) is None:
+            return "not installed"
+        if self.compiles and shutil.which(os.environ.get("CXX", "g++")) is None:
+            return "no C++ compiler"
+        return None
 
 
 PEERS = {
     "plain TensorFlow": Peer("tensorflow", "bnstudy.bench.peers.plain_tensorflow:PlainTensorFlow"),
     "Keras fit": Peer("keras", "bnstudy.bench.peers.keras_fit:KerasFit"),
     "PyTorch eager": Peer("torch", "bnstudy.bench.peers.pytorch:PyTorch"),
+    "PyTorch with its DataLoader": Peer(
+        "torch", "bnstudy.bench.peers.pytorch:PyTorchWithDataLoader"
+    ),
+    "PyTorch compiled": Peer("torch", "bnstudy.bench.peers.pytorch:compiled", compiles=True),
     "JAX": Peer("jax", "bnstudy.bench.peers.jax:Jax"),
 }
