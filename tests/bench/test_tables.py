@@ -1,5 +1,7 @@
 """The results of a benchmark, and their tables."""
 
+import importlib.metadata
+
 import pytest
 from helpers import config
 
@@ -49,7 +51,7 @@ def test_the_last_of_our_cases_is_compared_with_all_others(ours, theirs):
 
 def test_a_comparison_is_with_the_same_precision_or_with_float32(ours, theirs):
     def in_bfloat16(each):
-        return Contender(each.name, "bfloat16", each.config, each.peer, each.rounds)
+        return Contender(each.name, "bfloat16", each.config, each.peer, rounds=each.rounds)
 
     names = [
         name for name, _ in tables.ratios_of([ours, in_bfloat16(ours), theirs, in_bfloat16(theirs)])
@@ -79,3 +81,27 @@ def test_the_tables_show_the_results(ours, theirs):
     assert [row[0] for row in cells].count("Keras fit") == 1  # its parts are not measured
     assert ["case c float32 / Keras fit float32", "1.60", "1.20 to 2.00"] in cells
     assert "0.90 (0.90 to 0.90)" in next(row for row in cells if row[-1] == "0.80 (0.80 to 0.80)")
+
+
+def test_convolutions_are_compared_one_by_one_and_as_their_sum(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: "1.0")
+    here = [{"conv1 forward": [0.001, 0.002, 0.009], "conv1 dw": [0.004]}] * 2
+    there = [
+        {"conv1 forward": [0.001], "conv1 dw": [0.002]},
+        {"conv1 forward": [0.004], "conv1 dw": [0.008]},
+    ]
+    pair = [
+        Contender(name, "float32", config(), True, rounds=rounds)
+        for name, rounds in {"TensorFlow": here, "PyTorch": there}.items()
+    ]
+    results = tables.convolution_report(pair)
+    rows = {row["convolution"]: row for row in results["rows"]}
+    assert list(rows) == ["conv1 forward", "conv1 dw", "sum"]
+    assert rows["conv1 forward"]["tensorflow_ms"] == pytest.approx(2)
+    assert rows["conv1 forward"]["ratio"] == pytest.approx([1.25, 0.5, 2])
+    assert rows["sum"]["tensorflow_ms"] == pytest.approx(6)
+    assert rows["sum"]["ratio"] == pytest.approx([1.25, 0.5, 2])  # 3 / 6 and 12 / 6
+    assert len(here[0]) == 2, "the measurements stay as they are"
+    *_, last = tables.convolution_lines(results)
+    cells = [cell.strip() for cell in last.split("|")[1:-1]]
+    assert cells == ["sum", "float32", "6.00", "7.50", "1.25 (0.50 to 2.00)"]

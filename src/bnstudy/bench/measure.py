@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from bnstudy.backend.startup import import_tensorflow
-from bnstudy.bench.peers import PEERS
+from bnstudy.bench.peers import CONVOLUTIONS, PEERS
 from bnstudy.config.load import load_config, parse_set
 from bnstudy.config.registry import find
 from bnstudy.config.schema import Config
@@ -38,6 +38,7 @@ class Contender:
     precision: str
     config: Config
     peer: bool = False  # another framework's
+    place: str = "bnstudy.bench.cases:CaseBenchmark"  # called with `config`: a Benchmark
     rounds: list[dict[str, list[float]]] = field(default_factory=list)  # part -> seconds
     peak_mb: float = 0.0  # peak memory of its process
 
@@ -84,12 +85,13 @@ def make_contenders(
             this is Windows.
 
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        raise UserError("bench: works on Linux and macOS only")
+    _refuse_windows()
 
     def config(case: str, precision: str, **others: Any) -> Config:
         changes = {**overrides, "training.precision": precision, **others}
         unlimited = load_config(case, presets, None, changes)
+        if unlimited.training.devices != 1:
+            raise UserError("bench: training.devices must be 1, since bench times one device")
         copies = 2 if unlimited.data.augment else 1  # of each image in a batch
         images = max(10, steps * unlimited.training.batch_size // copies)
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
@@ -115,8 +117,38 @@ def make_contenders(
         if lacking := peer.lacks():
             echo(f"{name}: {lacking}, left out", sys.stderr)
         else:
-            result += [Contender(name, p, config("b", p), peer=True) for p in precisions]
+            result += [Contender(name, p, config("b", p), True, peer.place) for p in precisions]
     return result
+
+
+def make_convolutions(
+    precisions: Sequence[str], presets: Sequence[str], overrides: dict[str, Any]
+) -> list[Contender]:
+    """Return the contenders whose convolutions are timed one by one: TensorFlow and PyTorch.
+
+    Args:
+        precisions: any of float32, bfloat16.
+        presets: as for a run.
+        overrides: as for a run; only width and batch size matter.
+
+    Raises:
+        UserError: the configuration is wrong, PyTorch is not installed, or this is Windows.
+
+    """
+    _refuse_windows()
+    for name, peer in CONVOLUTIONS.items():
+        if lacking := peer.lacks():
+            raise UserError(f"bench: --convolutions compares with {name}, which is {lacking}")
+    result = []
+    for precision in precisions:
+        config = load_config("a", presets, None, {**overrides, "training.precision": precision})
+        result += [Contender(n, precision, config, True, p.place) for n, p in CONVOLUTIONS.items()]
+    return result
+
+
+def _refuse_windows() -> None:
+    if not hasattr(signal, "pthread_sigmask"):
+        raise UserError("bench: works on Linux and macOS only")
 
 
 def measure(contenders: Sequence[Contender], rounds: int) -> None:
@@ -215,9 +247,5 @@ class Benchmark(Protocol):
 def _make_benchmark(contender: Contender) -> Benchmark:
     """Build the benchmark of a contender, in this process; it warms up."""
     import_tensorflow()
-    if contender.peer:
-        benchmark: Benchmark = find(PEERS[contender.name].place)(contender.config)
-        return benchmark
-    from bnstudy.bench.cases import CaseBenchmark
-
-    return CaseBenchmark(contender.config)
+    benchmark: Benchmark = find(contender.place)(contender.config)
+    return benchmark

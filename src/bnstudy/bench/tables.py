@@ -1,8 +1,10 @@
 """The results of `bnstudy bench`, and their tables in Markdown."""
 
 import importlib.metadata
+import statistics
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bnstudy.backend.startup import import_tensorflow
@@ -35,10 +37,52 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
     import_tensorflow()
     from bnstudy.bench.cases import training_flops
 
-    config = contenders[0].config
-    flops = training_flops(config.model.width)
-    facts = environment(sys.argv)
-    for package in sorted({PEERS[c.name].package for c in contenders if c.peer}):
+    flops = training_flops(contenders[0].config.model.width)
+    return {
+        **_circumstances(contenders, {PEERS[c.name].package for c in contenders if c.peer}),
+        "rows": [row_of(contender, flops) for contender in contenders],
+        "ratios": dict(ratios_of(contenders)),
+    }
+
+
+def convolution_report(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """Return the times of single convolutions, of TensorFlow and PyTorch in turn.
+
+    Returns:
+        `command`, `git`, `machine`, `network`, `rounds`, and `rows`: one per precision and
+        convolution with the milliseconds of both, and the ratio of PyTorch's to TensorFlow's
+        (median, minimum and maximum over the rounds); `sum` is that of a training step.
+
+    """
+    import_tensorflow()
+    rows = []
+    for ours, theirs in zip(contenders[::2], contenders[1::2], strict=True):
+        ours, theirs = _with_sum(ours), _with_sum(theirs)
+        for part in ours.rounds[0]:
+            rows.append(
+                {
+                    "precision": ours.precision,
+                    "convolution": part,
+                    "tensorflow_ms": 1e3 * ours.median(part),
+                    "pytorch_ms": 1e3 * theirs.median(part),
+                    "ratio": ours.ratio(part, theirs, part),
+                }
+            )
+    return {**_circumstances(contenders, {"torch"}), "rows": rows}
+
+
+def _with_sum(contender: Contender) -> Contender:
+    sums = [sum(map(statistics.median, times.values())) for times in contender.rounds]
+    rounds = [{**times, "sum": [s]} for times, s in zip(contender.rounds, sums, strict=True)]
+    return replace(contender, rounds=rounds)
+
+
+def _circumstances(contenders: Sequence[Contender], packages: set[str]) -> dict[str, Any]:
+    """Return where, with what and on which network it was measured."""
+    from bnstudy.bench.cases import training_flops
+
+    config, facts = contenders[0].config, environment(sys.argv)
+    for package in sorted(packages):
         facts["versions"][package] = importlib.metadata.version(package)
     machine = ("cpu", "cores", "gpus", "bfloat16_instructions", "versions", "variables")
     return {
@@ -48,12 +92,10 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
         "network": {
             "width": config.model.width,
             "batch_size": config.training.batch_size,
-            "flops_per_image": flops,
+            "flops_per_image": training_flops(config.model.width),
             "data": config.data.name,
         },
         "rounds": len(contenders[0].rounds),
-        "rows": [row_of(contender, flops) for contender in contenders],
-        "ratios": dict(ratios_of(contenders)),
     }
 
 
@@ -105,12 +147,8 @@ def ratios_of(contenders: Sequence[Contender]) -> Iterator[tuple[str, list[float
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the tables, in Markdown."""
-    machine, network, rows = results["machine"], results["network"], results["rows"]
-    yield (
-        f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
-        f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
-        f"{network['batch_size']}, {network['data']}; {results['rounds']} rounds, medians"
-    )
+    rows = results["rows"]
+    yield _head(results)
     yield from ("", *_table(TRAINING, map(_training, rows)))
     yield from ("", *_table(PARTS, (_parts(row) for row in rows if "step_ms" in row)))
     if results["ratios"]:
@@ -119,6 +157,32 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
             for name, (median, low, high) in results["ratios"].items()
         )
         yield from ("", *_table(("ratio of speeds", "median", "over the rounds"), ratios))
+
+
+def convolution_lines(results: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the table of single convolutions, in Markdown."""
+    yield _head(results)
+    head = ("convolution", "precision", "TensorFlow, ms", "PyTorch, ms", "PyTorch / TensorFlow")
+    rows = (
+        (
+            row["convolution"],
+            row["precision"],
+            f"{row['tensorflow_ms']:.2f}",
+            f"{row['pytorch_ms']:.2f}",
+            "{:.2f} ({:.2f} to {:.2f})".format(*row["ratio"]),
+        )
+        for row in results["rows"]
+    )
+    yield from ("", *_table(head, rows))
+
+
+def _head(results: dict[str, Any]) -> str:
+    machine, network = results["machine"], results["network"]
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, TensorFlow "
+        f"{machine['versions']['tensorflow']}; width {network['width']:g}, batch "
+        f"{network['batch_size']}, {network['data']}; {results['rounds']} rounds, medians"
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

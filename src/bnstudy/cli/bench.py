@@ -6,6 +6,7 @@ import sys
 
 from bnstudy.backend import cpu
 from bnstudy.cli.configuration import Commands, add_set_and_data, at_least, overrides_of
+from bnstudy.errors import UserError
 from bnstudy.interrupts import EXIT_CODE
 from bnstudy.output import echo
 
@@ -18,6 +19,7 @@ examples:
   bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
   bnstudy bench --preset lite --peers            a quarter of the width, 5 to 10 minutes, 18 GB
   bnstudy bench --peers                          full width, 15 to 30 minutes, 24 GB of memory
+  bnstudy bench --preset lite --convolutions     why PyTorch is faster or slower, in a minute
 """
 
 
@@ -50,7 +52,13 @@ def add_parser(commands: Commands) -> None:
     add(
         "--peers",
         action="store_true",
-        help="add plain TensorFlow, Keras fit, and PyTorch and JAX if installed",
+        help="add plain TensorFlow, Keras fit, and PyTorch (also with its DataLoader, and "
+        "compiled) and JAX if installed",
+    )
+    add(
+        "--convolutions",
+        action="store_true",
+        help="time each convolution alone instead, in TensorFlow and in PyTorch",
     )
     add(
         "--rounds",
@@ -68,20 +76,28 @@ def run(options: argparse.Namespace) -> int:
     from bnstudy.bench import measure, tables
 
     native = ["float32", "bfloat16"] if cpu.has_bfloat16() else ["float32"]
-    contenders = measure.make_contenders(
-        cases=options.case or ["a", "b", "c"],
-        precisions=options.precision or native,
-        presets=options.preset,
-        overrides=overrides_of(options),
-        steps=options.steps,
-        peers=options.peers,
-        also=options.also,
-    )
+    precisions = options.precision or native
+    if options.convolutions:
+        if options.case or options.peers or options.also:
+            raise UserError("bench: --convolutions goes without --case, --peers and --also")
+        contenders = measure.make_convolutions(precisions, options.preset, overrides_of(options))
+        report, lines = tables.convolution_report, tables.convolution_lines
+    else:
+        contenders = measure.make_contenders(
+            cases=options.case or ["a", "b", "c"],
+            precisions=precisions,
+            presets=options.preset,
+            overrides=overrides_of(options),
+            steps=options.steps,
+            peers=options.peers,
+            also=options.also,
+        )
+        report, lines = tables.report, tables.lines
     try:
         measure.measure(contenders, options.rounds)
     except KeyboardInterrupt:
         echo("bnstudy: interrupted; nothing was saved", sys.stderr)
         return EXIT_CODE
-    results = tables.report(contenders)
-    echo(json.dumps(results, indent=2) if options.json else "\n".join(tables.lines(results)))
+    results = report(contenders)
+    echo(json.dumps(results, indent=2) if options.json else "\n".join(lines(results)))
     return 0

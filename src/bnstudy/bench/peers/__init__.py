@@ -36,3 +36,7 @@ PEERS = {
     "PyTorch compiled": Peer("torch", "bnstudy.bench.peers.pytorch:compiled", compiles=True),
     "JAX": Peer("jax", "bnstudy.bench.peers.jax:Jax"),
 }
+CONVOLUTIONS = {  # each alone: `bnstudy bench --convolutions`
+    "TensorFlow": Peer("tensorflow", "bnstudy.bench.convolutions:of_tensorflow"),
+    "PyTorch": Peer("torch", "bnstudy.bench.convolutions:of_pytorch"),
+}
