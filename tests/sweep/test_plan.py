@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,20 +13,13 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweep_helpers import TINY, sweep
 
 import bnstudy
 from bnstudy.cli.main import main, make_parser
 from bnstudy.cli.run import config_of
 from bnstudy.run_folder.log import read_metrics, result_from
 from bnstudy.sweep import load_plan, run_plan
-
-TINY = {
-    "preset": "quick",
-    "model.width": 0.05,
-    "training.epochs": 1,
-    "data.train_limit": 40,
-    "data.test_limit": 20,
-}
 
 
 @pytest.fixture
@@ -116,17 +108,17 @@ def test_a_value_that_is_not_the_path_of_a_plan_is_one_line(path):
         ("runs: [a]", "must be a list of mappings"),
         ("out: 3\nruns: [{case: a}]", "out: must be a folder"),
         ("out: ~nobody-of-that-name/x\nruns: [{case: a}]", "out: .*there is no such user"),
-        ("grid: {case: [a, d]}", "run 2: .*unknown case 'd'; the cases are a, b, c"),
-        ("grid: {case: [a], bn.momentun: [1]}", "run 1: .*did you mean 'bn.momentum'"),
-        ("runs: [{seed: 1}]", "run 1: which case"),
-        ("runs: [{case: a, preset: {}}, {case: a, preset: 3}]", "run 2: preset"),
+        ("grid: {case: [a, d]}", "run 1: .*unknown case 'd'; the cases are a, b, c"),
+        ("grid: {case: [a], bn.momentun: [1]}", "run 0: .*did you mean 'bn.momentum'"),
+        ("runs: [{seed: 1}]", "run 0: which case"),
+        ("runs: [{case: a, preset: {}}, {case: a, preset: 3}]", "run 1: preset"),
         ("runs: [{case: a}, {case: a}]", "two runs would go to logs/case-a_seed-0"),
         ("runs: [{case: a, name: ../x}]", "name: must name one folder"),
         (r'runs: [{case: a, name: "a\0b"}]', "name: must name one folder"),
         (f"runs: [{{case: a, name: {'n' * 300}}}]", "name: must name one folder"),
         ("runs: [{case: a, name: 3}]", "name: must name one folder"),
         ("runs: [{case: a, config: [x]}]", "config: must be a file"),
-        ("runs: [{case: a, config: none.yaml}]", "run 1: .*none.yaml"),
+        ("runs: [{case: a, config: none.yaml}]", "run 0: .*none.yaml"),
         (
             f"grid: {{case: [a], seed: {list(range(200))}, training.epochs: {list(range(99))}}}",
             "at most",
@@ -221,13 +213,6 @@ def test_a_run_that_fails_stops_no_other(write_plan, make_run, tmp_path, monkeyp
     assert re.search(r"^bad +failed +0/1 .*that was bad$", lines[-3])
     assert re.search(r"^good +finished +1/1 ", lines[-2])
     assert lines[-1] == "1 failed, 1 finished"
-
-
-def sweep(path, *more):
-    command = [sys.executable, "-P", "-m", "bnstudy", "sweep", str(path), *more]
-    return subprocess.Popen(
-        command, cwd=path.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
 
 
 @pytest.mark.thorough

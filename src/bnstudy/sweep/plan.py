@@ -78,10 +78,8 @@ def load_plan(path: str | Path) -> list[Run]:
     if not isinstance(out, str) or not out:
         raise UserError(f"{path}: out: must be a folder, got {show(out)}")
     out = user_path(out, f"{path}: out", "a folder")
-    runs = [
-        _make_run(entry, out, path, number)
-        for number, entry in enumerate(_entries(plan, path), start=1)
-    ]
+    entries = _entries(plan, path)
+    runs = [_make_run(entry, out, path, index) for index, entry in enumerate(entries)]
     if not runs:
         raise UserError(f"{path}: a plan needs a grid, or a list of runs")
     folders = [run.folder for run in runs]
@@ -133,7 +131,7 @@ def _entries(plan: Mapping[str, Any], path: Path) -> Iterator[Mapping[str, Any]]
     yield from runs
 
 
-def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> Run:
+def _make_run(entry: Mapping[str, Any], out: Path, path: Path, index: int) -> Run:
     keys = dict(entry)
     case, name, file = (keys.pop(key, None) for key in ("case", "name", "config"))
     presets = keys.pop("preset", None) or []
@@ -149,7 +147,7 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
         if config.case is None:
             raise UserError("which case? say case: a, b or c")
     except UserError as error:
-        raise UserError(f"{path}: run {number}: {error}") from None
+        raise UserError(f"{path}: run {index}: {error}") from None
     arguments = ["--case", config.case]
     arguments += [part for preset in presets for part in ("--preset", preset)]
     arguments += ["--config", str(file)] if file is not None else []
@@ -159,8 +157,8 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, number: int) -> R
         named = [change for change in changes if not change.startswith("seed=")]  # run_name adds it
         name = run_name(config, presets, file, named)
     if not _names_a_folder(name):
-        raise UserError(f"{path}: run {number}: name: must name one folder, got {show(name)}")
-    return Run(config, out / name, arguments, index=number - 1, file=file)
+        raise UserError(f"{path}: run {index}: name: must name one folder, got {show(name)}")
+    return Run(config, out / name, arguments, index=index, file=file)
 
 
 def _names_a_folder(name: Any) -> bool:
