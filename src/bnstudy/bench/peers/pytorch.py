@@ -77,32 +77,18 @@ class PyTorchWithDataLoader(PyTorch):
 
     def prepare(self) -> None:
         """Start the processes that make the batches."""
-        import torch
         from torch.utils.data import DataLoader
 
+        from bnstudy.bench.peers.pytorch_images import Images
+
         dataset, size = load_dataset(self._config.data), self._config.training.batch_size
-        images = torch.tensor(dataset.train_images)
-        mean, std = images.float().mean(), images.float().std()
-        labels, random_copies = dataset.train_labels, self._config.data.augment
-        steps = batches_of(self._config).steps
-
-        class Images(torch.utils.data.Dataset):
-            def __len__(self) -> int:
-                return steps * size
-
-            def __getitem__(self, index: int) -> tuple[Any, int]:
-                x = images[index % len(images)].permute(2, 0, 1).float()
-                x = (x - mean) / std
-                if random_copies:
-                    x = torch.nn.functional.pad(x, (4, 4, 4, 4))
-                    top, left = torch.randint(9, (2,)).tolist()
-                    x = x[:, top : top + 32, left : left + 32]
-                    x = x.flip(2) if torch.rand(()) < 0.5 else x
-                return x, int(labels[index % len(images)])
-
+        count = batches_of(self._config).steps * size
+        images = Images(
+            dataset.train_images, dataset.train_labels, self._config.data.augment, count
+        )
         workers = min(2, os.cpu_count() or 1)
-        self.loader = DataLoader(
-            Images(), size, shuffle=True, num_workers=workers, persistent_workers=True
+        self.loader: Any = DataLoader(
+            images, size, shuffle=True, num_workers=workers, persistent_workers=True
         )
 
     def round(self) -> Times:
