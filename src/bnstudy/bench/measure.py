@@ -28,6 +28,7 @@ OPTIONS = {  # keys that cannot be set with --set here, with the option that set
     "data.train_limit": "--steps",
     "data.test_limit": "--steps",
 }
+SECONDS_TO_END = 5  # before a contender's process is terminated
 
 
 @dataclass
@@ -195,6 +196,8 @@ def _process(contender: Contender) -> Iterator[Connection]:
         _receive(contender, ours)
         yield ours
     finally:
+        ours.close()  # it ends by itself, and with it what it has started
+        process.join(SECONDS_TO_END)
         process.terminate()
         process.join()
 
