@@ -1,5 +1,9 @@
 """Single convolutions: that all of a training step are timed, and are those convolutions."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers import config
@@ -34,3 +38,26 @@ def test_the_numbers_of_both_frameworks_are_equal(monkeypatch):
     assert ours == theirs
     assert ours["conv1 forward"] == 2 * 2 * 3  # a corner of the image, three channels
     assert ours["conv1 dw"] == 2 * 31 * 31  # the pixels of two images that have a neighbour
+
+
+COUNT = """
+from helpers import config
+from bnstudy.bench import convolutions
+calls = convolutions._tensorflow_calls(config(training__batch_size=2))
+calls["conv2 dw"]()
+print("counted from here", flush=True)
+calls["conv2 dw"]()
+"""
+
+
+@pytest.mark.thorough
+def test_tensorflow_leaves_none_of_the_repetitions_out():
+    """The library itself says what it computes."""
+    variables = {**os.environ, "ONEDNN_VERBOSE": "1", "TF_ENABLE_ONEDNN_OPTS": "1"}
+    variables["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", COUNT]
+    said = subprocess.run(command, env=variables, capture_output=True, text=True, check=True).stdout
+    if "onednn_verbose" not in said:
+        pytest.skip("TensorFlow's convolutions are not oneDNN's here")
+    kinds = [line.split(",")[5:8] for line in said.partition("counted")[2].splitlines()]
+    assert sum("convolution" in kind for kind in kinds) == convolutions.REPEATS

@@ -58,15 +58,15 @@ def _tensorflow_calls(config: Config) -> Calls:
         return tf.Variable(tf.cast(tf.random.stateless_normal(shape, seed=[0, 1]), dtype))
 
     def chain(one: Callable[..., tf.Tensor], *arguments: tf.Variable) -> Callable[[], object]:
-        def repeated() -> tf.Tensor:
-            done: list[tf.Tensor] = []
+        def repeated() -> list[tf.Tensor]:
+            results: list[tf.Tensor] = []
             for _ in range(REPEATS):
-                with tf.control_dependencies(done):  # one after the other, and none left out
-                    done = [one(*(variable.read_value() for variable in arguments))]
-            return done[0][0, 0, 0, 0]
+                with tf.control_dependencies(results[-1:]):  # one after the other
+                    results.append(one(*(variable.read_value() for variable in arguments)))
+            return [y[0, 0, 0, 0] for y in results]  # else TensorFlow would compute the last alone
 
         graph = tf.function(repeated, autograph=False)
-        return lambda: float(graph())
+        return lambda: float(graph()[-1])
 
     calls: Calls = {}
     for number, (kernel, side, inputs, outputs) in enumerate(conv_shapes(config.model.width), 1):
