@@ -43,6 +43,7 @@ def test_a_seed_counts_once(make_finished, tmp_path):
         ("empty", r"empty is not a run folder \(it has no config\.yaml\) and holds none"),
         ("notes.txt", r"notes\.txt is a file, but not of `bnstudy bench --json`"),
         ("other.json", r"other\.json is a file, but not of `bnstudy bench --json`"),
+        ("convolutions.json", r"convolutions\.json is a file, but not of .* \(without --convolu"),
         ("broken.json", r"broken\.json is damaged: it is not JSON"),
     ],
 )
@@ -50,6 +51,7 @@ def test_what_holds_no_run_is_refused_in_one_line(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("a")
     (tmp_path / "other.json").write_text('{"rows": []}')
+    (tmp_path / "convolutions.json").write_text('{"network": {}, "rows": [{"ratio": [1, 1, 1]}]}')
     (tmp_path / "broken.json").write_text('{"rows"')
     with pytest.raises(UserError, match=says) as caught:
         read([tmp_path / name])

@@ -66,9 +66,12 @@ def read(paths: Sequence[str | Path]) -> Evidence:
 
 def _read_benchmark(path: Path) -> Benchmark:
     results = read_json(path) if path.suffix == ".json" else None
-    if results is None or not isinstance(results.get("rows"), list) or "network" not in results:
+    rows = results.get("rows") if results is not None else None
+    named = isinstance(rows, list) and all(isinstance(row, dict) and "name" in row for row in rows)
+    if results is None or not named or "network" not in results:
         raise UserError(
-            f"{path} is a file, but not of `bnstudy bench --json`; give run folders or such files"
+            f"{path} is a file, but not of `bnstudy bench --json` (without --convolutions); give "
+            "run folders or such files"
         )
     return Benchmark(path, results)
 
