@@ -74,4 +74,25 @@ MUTATIONS = [
         'x = tf.nn.conv2d(x, w, 1, "SAME")',
         "tests/bench/peers/test_plain_tensorflow.py::test_it_trains_the_network_of_case_b",
     ),
+    (
+        "let TensorFlow leave out all repetitions but the last",
+        "bench/convolutions.py",
+        "return [y[0, 0, 0, 0] for y in results]",
+        "return [results[-1][0, 0, 0, 0]]",
+        "tests/bench/test_convolutions.py::test_tensorflow_leaves_none_of_the_repetitions_out",
+    ),
+    (
+        "compare the convolutions of PyTorch with themselves",
+        "bench/tables.py",
+        '"ratio": ours.ratio(part, theirs, part)',
+        '"ratio": theirs.ratio(part, theirs, part)',
+        "tests/bench/test_tables.py::test_convolutions_are_compared_one_by_one_and_as_their_sum",
+    ),
+    (
+        "take a benchmark of convolutions for one of training steps",
+        "report/runs.py",
+        'isinstance(row, dict) and "name" in row',
+        "isinstance(row, dict)",
+        "tests/report/test_runs.py::test_what_holds_no_run_is_refused_in_one_line",
+    ),
 ]
