@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mutations
 import pytest
 import yaml
 
@@ -147,6 +148,13 @@ def test_what_pytest_leaves_out_by_default_is_run_by_the_continuous_integration(
     checks = (ROOT / ".ci/run").read_text()
     for marker in left_out:
         assert re.search(rf"bin/pytest -m .*\b{marker}\b", checks), marker
+
+
+def test_every_mistake_still_fits_the_code_and_names_a_test():
+    """Not all of them are tried every time."""
+    rows = mutations.load_rows([])
+    assert len(rows) > 500
+    assert [reason for row in rows if (reason := mutations.stale(row))] == []
 
 
 def test_the_citation_names_this_version():

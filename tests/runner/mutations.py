@@ -326,8 +326,8 @@ MUTATIONS = [
     (
         "number the runs of a list from its own start",
         "sweep/plan.py",
-        "index=number - 1",
-        "index=0",
+        "index=index, file=file",
+        "index=0, file=file",
         "tests/sweep/test_overview.py::test_indices_are_those_of_the_plan_whichever_runs_are_listed",
     ),
     (
