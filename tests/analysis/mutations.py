@@ -168,9 +168,23 @@ MUTATIONS = [
     (
         "divide a movement by the variance",
         "analysis/first_steps.py",
-        "tf.sqrt(variance)",
-        "variance",
+        "np.sqrt(variance[varies])",
+        "variance[varies]",
         STEPS + "test_movement_is_that_of_the_channel_means_behind_the_noise",
+    ),
+    (
+        "count the movement of constant channels",
+        "analysis/first_steps.py",
+        "varies = variance > 0",
+        "varies = variance >= 0",
+        STEPS + "test_a_constant_channel_does_not_count",
+    ),
+    (
+        "count an image of no class as one of class 0",
+        "analysis/shift.py",
+        " & ~np.isnan(logits).any(axis=1)",
+        "",
+        "tests/analysis/test_shift.py::test_what_is_not_a_number_is_a_mistake",
     ),
     (
         "take a checkpoint for the end of an epoch",

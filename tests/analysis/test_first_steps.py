@@ -6,6 +6,7 @@ import tensorflow as tf
 from helpers import config
 
 import bnstudy
+from bnstudy.analysis import first_steps
 from bnstudy.analysis.activations import layer_outputs
 from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
 from bnstudy.data.dataset import load_dataset
@@ -173,6 +174,44 @@ def test_movement_is_measured_in_full_precision_of_half_precise_activations():
     means, deviation = [x.mean((0, 1, 2)) for x in (before, after)], before.std((0, 1, 2))
     expected = np.mean(np.abs(means[1] - means[0]) / deviation)
     assert found.movement[0, -1] == pytest.approx(expected, rel=1e-3)
+
+
+def zero_kernels(monkeypatch, channels):
+    """Let the kernels of some channels of conv2 begin, and stay, at 0: these channels are constant.
+
+    Their bias moves them all the same.
+    """
+
+    def training(*arguments):
+        made = Training(*arguments)
+        kernel = made.model.parameters["conv2/w"]
+        kernel.assign(tf.where(np.isin(range(kernel.shape[-1]), channels), 0.0, kernel))
+        return made
+
+    monkeypatch.setattr("bnstudy.analysis.first_steps.Training", training)
+
+
+def test_a_constant_channel_does_not_count(monkeypatch):
+    configured = config("c", model__batch_norm="none", **SMALL)
+    dataset = load_dataset(configured.data)
+    zero_kernels(monkeypatch, [0, 2])
+    training, inputs = first_steps.Training(configured, dataset), []
+    for step, batch in enumerate(training.batches.epoch(0).take(2)):
+        context = Context(True, configured.seed, step, 3)
+        inputs.append(layer_outputs(training.model, batch[0], context)["conv2"].numpy())
+        training.train_step(*batch, tf.constant(0.02, tf.float64), step, training._sums)
+    before, after = (x.astype(np.float64)[..., [1, 3, 4]] for x in inputs)
+    means, deviation = [x.mean((0, 1, 2)) for x in (before, after)], before.std((0, 1, 2))
+    expected = np.mean(np.abs(means[1] - means[0]) / deviation)
+    found = movement_over_steps(configured, dataset, steps=2).movement
+    assert found[0, 1] == pytest.approx(expected, rel=1e-3)
+
+
+def test_movement_ends_where_a_layer_has_constant_channels_alone(monkeypatch):
+    configured = config("c", model__batch_norm="none", **SMALL)
+    zero_kernels(monkeypatch, range(5))
+    found = movement_over_steps(configured, load_dataset(configured.data))
+    assert found.movement.shape == (0, 9)
 
 
 def test_steps_end_where_the_network_diverges():

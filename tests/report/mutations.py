@@ -49,6 +49,13 @@ MUTATIONS = [
         MEASURES + "test_epochs_until_a_cost_are_interpolated",
     ),
     (
+        "interpolate from a cost that is not finite",
+        "report/measures.py",
+        "i == 0 or not np.isfinite(costs[i - 1])",
+        "i == 0",
+        MEASURES + "test_epochs_until_a_cost_are_interpolated",
+    ),
+    (
         "let a small negative bound pass as an effect",
         "report/verdicts.py",
         "estimate.low > 0 or estimate.high < 0",

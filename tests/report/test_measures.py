@@ -44,7 +44,14 @@ def test_each_measure_of_known_curves(log, measure, expected):
 
 @pytest.mark.parametrize(
     ("costs", "epoch"),
-    [([0.7, 0.5], 1.0), ([1.0, 0.5], 1.5), ([1.0, 0.8, 0.55, 0.8], 2.2), ([1.0, 0.75], math.nan)],
+    [
+        ([0.7, 0.5], 1.0),
+        ([1.0, 0.5], 1.5),
+        ([1.0, 0.8, 0.55, 0.8], 2.2),
+        ([1.0, 0.75], math.nan),
+        ([1.0, math.nan, 0.5], 3.0),
+        ([math.inf, 0.5], 2.0),
+    ],
 )
 def test_epochs_until_a_cost_are_interpolated(costs, epoch):
     assert measures.epochs_until(np.array(costs), 0.75) == pytest.approx(epoch, nan_ok=True)

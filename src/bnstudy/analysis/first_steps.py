@@ -80,12 +80,13 @@ def movement_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> M
 
     Both are over the images and pixels of the step's own batch, in training mode, noise included:
     the distribution that the ELU, and behind it the next convolution, receives. The division makes
-    networks of different scale comparable; the deviation is that of the step before.
+    networks of different scale comparable; the deviation is that of the step before. A channel
+    that was constant then has none, and does not count.
 
     Args:
         config: of the run.
         dataset: of the run.
-        steps: as there.
+        steps: as there, or those before a layer has constant channels alone.
 
     """
     training = Training(config, dataset)
@@ -93,23 +94,27 @@ def movement_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> M
     pairs = zip(model.layers, model.layers[1:], strict=False)
     feeding = {elu.name: layer.name for layer, elu in pairs if isinstance(elu, ELU)}
 
-    found, movement = [], []
+    found: list[list[tuple[np.ndarray, np.ndarray]]] = []
     for step, batch in enumerate(training.batches.epoch(0).take(steps)):
         with put_back(model):  # before the step, as it will see them
             outputs = layer_outputs(model, batch[0], Context(True, config.seed, step, total))
         inputs = [tf.cast(outputs[name], tf.float32) for name in feeding.values()]
-        moments = [tf.nn.moments(x, [0, 1, 2]) for x in inputs]
-        if not all(np.isfinite(variance).all() for _, variance in moments):
-            break  # it has diverged
+        moments = [tuple(m.numpy() for m in tf.nn.moments(x, [0, 1, 2])) for x in inputs]
+        if not all(np.isfinite(variance).all() and variance.any() for _, variance in moments):
+            break  # it has diverged, or died
         found.append(moments)
         _take_step(training, step, batch)
-    for before, after in itertools.pairwise(found):
-        moved = [
-            float(tf.reduce_mean(tf.abs(there - mean) / tf.sqrt(variance)))
-            for (mean, variance), (there, _) in zip(before, after, strict=True)
-        ]
-        movement.append(moved)
+    movement = [
+        [_moved(*was, there) for was, (there, _) in zip(before, after, strict=True)]
+        for before, after in itertools.pairwise(found)
+    ]
     return Movement(list(feeding), np.array(movement).reshape(-1, len(feeding)))
+
+
+def _moved(mean: np.ndarray, variance: np.ndarray, there: np.ndarray) -> float:
+    """Return the movement of one layer from one step to the next."""
+    varies = variance > 0
+    return float(np.mean(np.abs(there - mean)[varies] / np.sqrt(variance[varies])))
 
 
 def _steps_of_the_run(training: Training) -> int:

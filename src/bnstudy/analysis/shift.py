@@ -13,12 +13,22 @@ Scores = dict[str, dict[str, float]]  # classifier -> "clean", "fog 5", ... -> a
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of the images whose class has the largest logit.
 
+    An image with a logit that is not a number has no largest one, and counts as a mistake.
+
     Args:
         logits: [N, 10].
         labels: [N].
 
+    Raises:
+        ValueError: the shapes are others.
+
     """
-    return float((np.argmax(logits, axis=1) == labels).mean())
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"logits {logits.shape}, labels {labels.shape}: they must be [N, classes] and [N]"
+        )
+    right = (np.argmax(logits, axis=1) == labels) & ~np.isnan(logits).any(axis=1)
+    return float(right.mean())
 
 
 def scores(

@@ -49,15 +49,16 @@ def epochs_until(costs: np.ndarray, cost: float) -> float:
         cost: the value.
 
     Returns:
-        1 if the first cost is below it already; NaN if none is.
+        1 if the first cost is below it already; NaN if none is. After a cost that is not finite,
+        the whole epoch, since nothing can be interpolated.
 
     """
     below = np.flatnonzero(costs < cost)
     if not len(below):
         return math.nan
     i = int(below[0])
-    if i == 0:
-        return 1.0
+    if i == 0 or not np.isfinite(costs[i - 1]):
+        return i + 1.0
     return i + float((costs[i - 1] - cost) / (costs[i - 1] - costs[i]))  # between epochs i, i + 1
 
 
