@@ -17,8 +17,8 @@ Close other programs first: a spread above 10 % means that the machine was busy.
 EXAMPLES = """\
 examples:
   bnstudy bench --preset quick --case c          a minute or two, no CIFAR-10 needed
-  bnstudy bench --preset lite --peers            a quarter of the width, 5 to 10 minutes, 18 GB
-  bnstudy bench --peers                          full width, 15 to 30 minutes, 24 GB of memory
+  bnstudy bench --preset lite --peers            a quarter of the width, 5 to 10 minutes, 21 GB
+  bnstudy bench --peers                          full width, 15 to 30 minutes, 27 GB of memory
   bnstudy bench --preset lite --convolutions     why PyTorch is faster or slower, in a minute
 """
 
