@@ -1,6 +1,7 @@
 """The documents agree with the committed run folders."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from bnstudy.bench import tables
 from bnstudy.plots.runs import load_runs
 from bnstudy.plots.summary import last_epochs
 from bnstudy.report import pages
+from bnstudy.report.report import make_report
 from bnstudy.run_folder import weights
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +25,16 @@ def test_the_pages_show_the_published_results(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     assert pages.renewed(ROOT / page) == text, f"run `bnstudy report --write {page}`"
     assert "| case c" in text
+
+
+def test_the_verdicts_of_the_three_cases_are_those_of_the_published_runs():
+    folder = ROOT / "experiments/three_cases"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    (paths,) = re.findall(r"<!-- report verdicts: (.*) -->", text)
+    found = make_report([folder / path for path in paths.split()]).as_json()
+    kept = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    command = f"bnstudy report --format json {paths} > verdict.json"
+    assert kept == json.loads(json.dumps(found)), f"in experiments/three_cases, run `{command}`"
 
 
 @pytest.mark.parametrize("name", ["full_width", "lite"])

@@ -209,7 +209,7 @@ def test_a_benchmark_is_linked(tmp_path):
     page = read(file, "--html", tmp_path / "page.html")
     (link,) = [a for a in page.all("a") if a.text == "a & b.json"]
     assert link.attributes["href"] == "a%20%26%20b.json"
-    assert "Smallest to largest +1.18 to +1.20" in words(page, "iv")
+    assert "Smallest to largest 1.18 to 1.20" in words(page, "iv")
 
 
 EVIL = (

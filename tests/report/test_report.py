@@ -75,4 +75,4 @@ def test_a_benchmark_is_judged_beside_the_runs(four_arms):
     path.write_text(json.dumps({"rows": rows, "network": {"width": 0.25}}))
     text = make_report([four_arms, path]).markdown(["verdicts"])
     assert "**speed, lite.json**" in text
-    assert "time of a training step, b / a; width 0.25, float32 | +1.20 (+1.20 to +1.20)" in text
+    assert "time of a training step, b / a; width 0.25, float32 | 1.20 (1.20 to 1.20)" in text

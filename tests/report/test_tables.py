@@ -96,3 +96,14 @@ def test_verdicts_in_a_table():
         "| i | claim | a \\| b | +0.5 (-1.0 to +2.0) | a 2, b 1 | undecided: 4 seeds |",
         "| ii | x | y |  | 2 | replicates |",
     ]
+
+
+def test_verdicts_on_speed_are_ratios_of_rounds_without_seeds():
+    timed = Verdict(
+        "iv", "x", "b / a", 1, "replicates", value=1.18, interval=(1.1, 1.4), digits=2, signed=False
+    )
+    assert tables.verdicts_table([timed]).splitlines() == [
+        "| # | claim or question | statistic | median (range of the rounds) | verdict |",
+        "| --- | --- | --- | --- | --- |",
+        "| iv | x | b / a | 1.18 (1.10 to 1.40) | replicates |",
+    ]

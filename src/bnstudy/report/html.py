@@ -82,7 +82,7 @@ def page(report: Report, paths: Sequence[Path], file: Path) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"signed": _signed, "typeset": _typeset, "plain": _plain}
+    environment.filters |= {"minus": _minus, "typeset": _typeset, "plain": _plain}
     logs = [log for group in report.groups for log in group.logs]
     verdicts = [verdict for section in report.sections for verdict in section.verdicts]
     figures = list(_figures(report))
@@ -223,5 +223,5 @@ def _plain(value: float | None, digits: int = 4) -> str:
     return _MINUS.sub("\N{MINUS SIGN}", f"{value:,.{digits}f}")
 
 
-def _signed(value: float, digits: int = 4) -> str:
-    return _MINUS.sub("\N{MINUS SIGN}", f"{value:+.{digits}f}")
+def _minus(number: str) -> str:
+    return _MINUS.sub("\N{MINUS SIGN}", number)

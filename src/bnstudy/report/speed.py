@@ -43,4 +43,5 @@ def _speed(
         value=float(np.median(rounds)) if known else None,
         interval=(float(rounds.min()), float(rounds.max())) if known else None,
         digits=2,
+        signed=False,
     )

@@ -135,20 +135,22 @@ def provenance_table(rows: Sequence[Row]) -> str:
 
 
 def verdicts_table(verdicts: Iterable[Verdict]) -> str:
-    """Return verdicts in Markdown."""
-    head = ["#", "claim or question", "statistic", "value (95 % interval)", "n", "verdict"]
+    """Return verdicts in Markdown; those on a benchmark have rounds in place of seeds."""
+    verdicts = list(verdicts)
+    timed = not any(verdict.seeds for verdict in verdicts)
+    numbers = ["median (range of the rounds)"] if timed else ["value (95 % interval)", "n"]
     cells = [
         [
             verdict.number,
             verdict.claim,
             verdict.statistic,
             verdict.number_text(),
-            _counts(verdict),
+            *([] if timed else [_counts(verdict)]),
             verdict.verdict + (f": {verdict.why}" if verdict.why else ""),
         ]
         for verdict in verdicts
     ]
-    return markdown(head, cells)
+    return markdown(["#", "claim or question", "statistic", *numbers, "verdict"], cells)
 
 
 def _counts(verdict: Verdict) -> str:

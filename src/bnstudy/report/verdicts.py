@@ -35,6 +35,7 @@ class Verdict:
         beside: further numbers, which decide nothing.
         runs: the run folders, or files, that it was computed from.
         digits: after the decimal point.
+        signed: with a plus sign, as a difference has it and a ratio has not.
 
     """
 
@@ -54,6 +55,7 @@ class Verdict:
     beside: Mapping[str, str] = field(default_factory=dict)
     runs: Sequence[str] = ()
     digits: int = 4
+    signed: bool = True
 
     def with_estimate(self, estimate: Estimate, pooled: Sequence[str]) -> "Verdict":
         """Return a copy with a value, its interval, and the deviation that the interval is from."""
@@ -72,11 +74,14 @@ class Verdict:
         """Return the value with its interval, as in tables; empty if there is none."""
         if self.value is None:
             return ""
-        text = f"{self.value:+.{self.digits}f}"
         if self.interval is None:
-            return text
+            return self.text(self.value)
         low, high = self.interval
-        return f"{text} ({low:+.{self.digits}f} to {high:+.{self.digits}f})"
+        return f"{self.text(self.value)} ({self.text(low)} to {self.text(high)})"
+
+    def text(self, number: float) -> str:
+        """Return a number of this verdict as it is shown."""
+        return f"{number:{'+' if self.signed else ''}.{self.digits}f}"
 
     def as_json(self) -> dict[str, Any]:
         """Return all attributes, for JSON."""
