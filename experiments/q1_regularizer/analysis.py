@@ -15,7 +15,7 @@ from bnstudy.questions.claims import DOES_NOT, NOT_COMPARABLE, OPEN, REPLICATES,
 from bnstudy.questions.kept import kept
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import epochs_until
-from bnstudy.report.verdicts import UNDECIDED
+from bnstudy.report.verdicts import UNDECIDED, small_effect
 from bnstudy.run_folder.log import load_log
 
 SEEDS, FITS = 3, 0.995
@@ -177,7 +177,8 @@ def _difference(
         return claim._replace(verdict=NOT_COMPARABLE, reason=why)
     if reason:
         return claim._replace(reason=reason)
-    return claim._replace(verdict=verdict((found.low, found.high), threshold, small_is_none))
+    word = verdict((found.low, found.high), threshold, small_is_none)
+    return claim._replace(verdict=word, reason=small_effect(word, found.high, threshold))
 
 
 def _value(run: Run, of: str) -> float:

@@ -56,6 +56,13 @@ MUTATIONS = [
         MEASURES + "test_epochs_until_a_cost_are_interpolated",
     ),
     (
+        "call every claim that does not replicate a small difference",
+        "report/verdicts.py",
+        "verdict == DOES_NOT and high >= threshold",
+        "verdict == DOES_NOT",
+        "tests/report/test_claims.py::test_a_gain_below_a_point_is_called_small",
+    ),
+    (
         "let a small negative bound pass as an effect",
         "report/verdicts.py",
         "estimate.low > 0 or estimate.high < 0",

@@ -210,3 +210,10 @@ def test_what_wrong_gradients_cost(make_design, make_finished):
     assert found.value == pytest.approx(0.03)
     assert found.interval == pytest.approx((0.03 - HALF, 0.03 + HALF))
     assert found.verdict == "more than a point"
+
+
+def test_a_gain_below_a_point_is_called_small(make_design):
+    design = make_design(test={**LEVELS, "b": 0.802})
+    for number, why in (("i", "the difference, if there is one, is below 0.01"), ("v", "")):
+        found = named(design, number)
+        assert (found.verdict, found.why) == ("does not replicate", why)

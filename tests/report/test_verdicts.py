@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bnstudy.report.estimates import Estimate
-from bnstudy.report.verdicts import Verdict, above, effect, every, more_than_a_point
+from bnstudy.report.verdicts import Verdict, above, effect, every, more_than_a_point, small_effect
 
 
 def interval(low, high):
@@ -26,6 +26,10 @@ def interval(low, high):
 def test_a_claim_that_something_is_above_zero(low, high, cost, accuracy):
     assert above(0)(interval(low, high)) == cost
     assert above(0, accuracy=True)(interval(low, high)) == accuracy
+    small = cost != accuracy
+    reason = "the difference, if there is one, is below 0.01" if small else ""
+    assert small_effect(accuracy, high, 0) == reason
+    assert small_effect(cost, high, 0) == ""
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from bnstudy.report.verdicts import (
     effect,
     every,
     more_than_a_point,
+    small_effect,
 )
 
 SEEDS = 3  # of each arm; a verdict from fewer is not given
@@ -174,7 +175,9 @@ def _judge(claim: Claim, design: Design) -> Verdict:
     if min(map(len, values.values())) < SEEDS:
         return verdict
     word = claim.rule(estimate)
-    why = _how_many_seeds(estimate, claim, len(pool)) if word == UNDECIDED else ""
+    why = small_effect(word, estimate.high, claim.threshold)
+    if word == UNDECIDED:
+        why = _how_many_seeds(estimate, claim, len(pool))
     return replace(verdict, verdict=word, why=why)
 
 

@@ -120,6 +120,12 @@ def above(threshold: float, accuracy: bool = False) -> Rule:
     return rule
 
 
+def small_effect(verdict: str, high: float, threshold: float) -> str:
+    """Say why a claim does not replicate whose interval does not lie wholly below the threshold."""
+    small = verdict == DOES_NOT and high >= threshold
+    return f"the difference, if there is one, is below {SMALL}" if small else ""
+
+
 def effect(accuracy: bool = False) -> Rule:
     """Return the rule of a question for an effect.
 

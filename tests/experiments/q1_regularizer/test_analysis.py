@@ -76,6 +76,13 @@ def test_a_verdict_is_on_either_side_of_its_threshold(analysis, claim, changes, 
     assert verdicts(analysis, made_up(**changes))[claim] == verdict
 
 
+def test_a_small_gain_is_called_small_and_a_loss_is_not(analysis):
+    small, loss = (analysis.judge(made_up(BN=bn, spread=1e-4))[0] for bn in (0.60005, 0.596))
+    assert (small.verdict, loss.verdict) == (DOES_NOT, DOES_NOT)
+    assert small.reason == "the difference, if there is one, is below 0.01"
+    assert loss.reason == ""
+
+
 def test_ghosts_fit_more_slowly_by_the_mean_training_cost_of_all_epochs(analysis):
     measured = made_up()
     for seed, first in zip("012", (2.00, 2.01, 2.02), strict=True):
