@@ -165,8 +165,8 @@ def is_free(run):
 @pytest.mark.parametrize(
     ("scheduler", "says"),
     [
-        ("local:0", "must be local: and a number of workers: local:4"),
-        ("local:x", "must be local: and a number of workers: local:4"),
+        ("local:0", "local: needs a number of workers, 1 to 999, as in local:4"),
+        ("local:x", "local: needs a number of workers, 1 to 999, as in local:4"),
         ("tcp://127.0.0.1:9", "no scheduler answers"),
         ("nonsense://x", "no scheduler answers"),
     ],

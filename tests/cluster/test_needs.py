@@ -44,7 +44,7 @@ def test_storage_that_is_not_shared_is_refused(needs, tmp_path, name):
     )
     file.parent.mkdir(exist_ok=True)
     file.write_text("of another machine")
-    assert (objection(needs) or "").startswith(f"its {file} is another file than the client's")
+    assert (objection(needs) or "").startswith(f"its {file} differs from the client's")
 
 
 def test_data_that_are_not_there_are_refused(needs, tmp_path, monkeypatch):

@@ -133,7 +133,7 @@ def test_a_scheduler_that_comes_back_gets_what_is_left(cluster, tmp_path):
     process = cluster.sweep(tiny_plan(tmp_path, 2, **LONGER))
     lines_until(process, "epoch 2/5")
     cluster.stop()
-    lines_until(process, "is lost; waiting until it is back")
+    lines_until(process, "is lost; waiting up to 10 minutes for its return")
     cluster.start_scheduler()
     cluster.workers = [cluster.start_worker(number) for number in range(2)]
     out, errors = process.communicate(timeout=300)

@@ -83,3 +83,4 @@ def test_a_run_waits_until_its_folder_is_free(run, monkeypatch):
     timer.join()
     said, _ = SAID
     assert f"in use by process {os.getpid()} on" in said["line"]
+    assert said["line"].endswith("; waiting until it is free")

@@ -62,7 +62,7 @@ def test_four_sweeps_of_one_plan_at_the_same_time_do_every_run_once(tmp_path):
     assert {text.splitlines()[-1] for text in printed} == {"16 finished"}
     begun = Counter(notes.read_text().split())
     assert begun == {folder.name: 1 for folder in configurations(plan)}
-    assert sum("its turn comes again" in text for text in printed) > 1, "they never met"
+    assert sum("it will be tried again" in text for text in printed) > 1, "they never met"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_run_that_another_begins_first_is_not_a_failure(tmp_path, carry_out, c
     assert local.run_plan(load_plan(plan), 1) == 0
     assert len(tries) == 1
     out = capsys.readouterr().out
-    assert "its turn comes again" in out
+    assert "it will be tried again" in out
     assert out.splitlines()[-1] == "1 finished"
 
 

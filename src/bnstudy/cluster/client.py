@@ -81,7 +81,9 @@ def _address(scheduler: str) -> Iterator[str]:
         return
     number = scheduler.removeprefix(LOCAL)
     if not number.isdecimal() or not 1 <= int(number) <= 999:
-        raise UserError(f"--scheduler {scheduler}: must be local: and a number of workers: local:4")
+        raise UserError(
+            f"--scheduler {scheduler}: local: needs a number of workers, 1 to 999, as in local:4"
+        )
     with _deaf_to_ctrl_c():
         cluster = distributed.LocalCluster(
             n_workers=int(number),
@@ -116,7 +118,10 @@ def _follow_to_the_end(following: "_Following", address: str) -> None:
         try:
             following.follow(client)
         except Lost:
-            echo(f"the scheduler at {address} is lost; waiting until it is back")
+            echo(
+                f"the scheduler at {address} is lost; waiting up to "
+                f"{TIME_TO_COME_BACK / 60:.0f} minutes for its return"
+            )
             patience = TIME_TO_COME_BACK
         finally:
             client.close(timeout=2)
@@ -190,7 +195,10 @@ class _Following:
             address, why = next(iter(refused.items()))
             raise UserError(f"--scheduler: every worker is refused; {address}: {why}")
         if not answers:
-            echo(f"no worker yet; start one: dask worker {client.scheduler.address}")
+            echo(
+                f"no worker yet; start one: dask worker {client.scheduler.address} --nthreads 1 "
+                "--memory-limit 0"
+            )
 
     def _submit(self, client: distributed.Client) -> list[distributed.Future]:
         """Make a task of every run; a second client of the plan finds those of the first."""

@@ -66,7 +66,7 @@ def objection(needs: Needs) -> str | None:
         except OSError as error:
             return f"it does not see {path} ({error.strerror}); the folder must be shared"
         if not same:
-            return f"its {path} is another file than the client's; the folder must be shared"
+            return f"its {path} differs from the client's; the folder must be shared"
     for name, place in needs.data:
         if why := _no_data(name, place):
             return why
@@ -92,7 +92,8 @@ def _no_data(name: str, place: str | None) -> str | None:
         found = module.find(place)
     except UserError as error:
         return one_line(error)
-    return None if found else f"it does not find {name}; set BNSTUDY_DATA or `bnstudy data fetch`"
+    missing = f"it does not find {name}; set BNSTUDY_DATA or run `bnstudy data fetch` there"
+    return None if found else missing
 
 
 def _mark(folder: Path) -> Path:

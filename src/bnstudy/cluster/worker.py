@@ -91,7 +91,7 @@ def carry_out(run: Run) -> Run:
     while run.state in ("waiting", "elsewhere") and not is_stopped(run):
         if run.state == "elsewhere":
             if not told:
-                _show(worker, run, f"{run.last_line}; waiting for it")
+                _show(worker, run, f"{run.last_line}; waiting until it is free")
             told = True
             time.sleep(local.LOOK_AGAIN)
             update_state(run)

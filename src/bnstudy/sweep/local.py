@@ -18,8 +18,8 @@ LOOK_AGAIN = 2.0  # seconds, until a folder that others use is looked at again
 def run_plan(runs: list[Run], jobs: int, *, fail_fast: bool = False) -> int:
     """Run what is not finished, `jobs` at a time, and print the state of every run.
 
-    A run whose folder is in use, by another sweep of the plan for example, is left to it. Its turn
-    comes again at the end, if it has not finished by then: what others lose is taken over.
+    A run whose folder is in use, by another sweep of the plan for example, is left to it. It is
+    tried again at the end, if it has not finished by then: what others lose is taken over.
 
     SIGINT and SIGTERM are forwarded to every run, which saves and stops; a second one stops the
     runs immediately.
@@ -97,7 +97,7 @@ class _Work:
 
     def _leave(self, run: Run, *, told: bool) -> None:
         if not told:
-            echo(f"{run.folder.name}: {run.last_line}; its turn comes again")
+            echo(f"{run.folder.name}: {run.last_line}; it will be tried again")
         with self._lock:
             self._look_at[run.index] = time.monotonic() + LOOK_AGAIN
             self._left.append(run)
