@@ -1,5 +1,7 @@
 """Deterministic kernels, and float32 in full precision, on GPUs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -58,9 +60,26 @@ def test_auto_is_the_whole_cpu_where_there_is_no_gpu():
     assert devices.choose("auto") == devices.choose(1) == ["CPU:0"]
 
 
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["CPU:0"], "2 workers with 1 device each have 2; choose 2, or auto"),
+        (["GPU:0", "GPU:1"], "2 workers with 2 devices each have 4; choose 4, or auto"),
+    ],
+)
+def test_a_worker_takes_all_of_its_devices(monkeypatch, names, says):
+    strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=names))
+    monkeypatch.setattr(devices.cluster, "strategy", lambda: strategy)
+    monkeypatch.setattr(devices.cluster, "place", lambda: devices.cluster.Place(0, 2))
+    assert devices.choose("auto") == devices.choose(2 * len(names)) == names
+    with pytest.raises(UserError, match=f"^training.devices is 3, but {says}$"):
+        devices.choose(3)
+
+
 def test_a_process_that_has_started_keeps_its_devices():
     tf.zeros([])
-    with pytest.raises(UserError, match=r"^training.devices is 2, but TensorFlow has started with"):
+    said = r"^training.devices is 2, but TensorFlow has already started with 1 in this process; "
+    with pytest.raises(UserError, match=said):
         devices.choose(2)
 
 

@@ -77,6 +77,6 @@ def test_a_device_without_statistics_of_its_own_is_refused(measured):
 
 def test_more_devices_than_tensorflow_has_started_with_are_refused(measured):
     assert measured["refusals"]["more devices"] == (
-        "training.devices is 5, but TensorFlow has started with 4 in this process; start a new "
-        "one for this run"
+        "training.devices is 5, but TensorFlow has already started with 4 in this process; start a "
+        "new process for this run"
     )

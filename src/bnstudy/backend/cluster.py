@@ -59,7 +59,7 @@ def check(devices: int | str) -> None:
     if isinstance(devices, int) and devices % workers:
         raise UserError(
             f"training.devices is {devices}, and TF_CONFIG in the environment names {workers} "
-            "workers; it must be a multiple of them, or auto"
+            f"workers; it must be a multiple of {workers}, or auto"
         )
 
 
@@ -77,8 +77,8 @@ def strategy() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise UserError(
-            "TF_CONFIG is in the environment, but TensorFlow has started in this process; start a "
-            "new one for this run"
+            "TF_CONFIG is in the environment, but TensorFlow has already started in this process; "
+            "start a new process for this run"
         ) from error
 
 

@@ -51,17 +51,18 @@ def choose(wanted: int | str) -> list[str]:
 def _of_this_worker(wanted: int | str) -> list[str]:
     """Return the names of the devices of one of several workers: its GPUs, or its CPU."""
     names, workers = list(cluster.strategy().extended.worker_devices), cluster.place().workers
-    if wanted not in ("auto", workers * len(names)):
+    total = workers * len(names)
+    if wanted not in ("auto", total):
+        of_one = "1 device" if len(names) == 1 else f"{len(names)} devices"
         raise UserError(
-            f"training.devices is {wanted}, but {workers} workers of {len(names)} "
-            f"{'device' if len(names) == 1 else 'devices'} have {workers * len(names)}; choose "
-            "that number, or auto"
+            f"training.devices is {wanted}, but {workers} workers with {of_one} each have {total}; "
+            f"choose {total}, or auto"
         )
     return names
 
 
 def _divide_cpu(parts: int) -> None:
-    """Make so many devices of the CPU, which share its cores.
+    """Divide the CPU into this many devices, which share its cores.
 
     Raises:
         UserError: TensorFlow has started in this process, with fewer.
@@ -75,8 +76,8 @@ def _divide_cpu(parts: int) -> None:
         now = len(tf.config.list_logical_devices("CPU"))
         if now < parts:
             raise UserError(
-                f"training.devices is {parts}, but TensorFlow has started with {now} in this "
-                "process; start a new one for this run"
+                f"training.devices is {parts}, but TensorFlow has already started with {now} in "
+                "this process; start a new process for this run"
             ) from None
 
 
