@@ -67,7 +67,7 @@ def test_peers_run_case_b_where_their_framework_is_installed(capsys, monkeypatch
     made = [each for each in contenders_of("a", peers=True) if each.peer]
     assert {each.name for each in made} == {"plain TensorFlow", "Keras fit", "JAX"}
     assert all(each.config.case == "b" for each in made)
-    assert "PyTorch eager: not installed, left out\n" in capsys.readouterr().err
+    assert "PyTorch eager: not installed (pip install torch), left out\n" in capsys.readouterr().err
 
 
 def test_a_peer_that_compiles_is_left_out_where_there_is_no_compiler(capsys, monkeypatch):
@@ -76,14 +76,24 @@ def test_a_peer_that_compiles_is_left_out_where_there_is_no_compiler(capsys, mon
     made = {each.name for each in contenders_of("a", peers=True)}
     assert "PyTorch eager" in made
     assert "PyTorch compiled" not in made
-    assert capsys.readouterr().err == "PyTorch compiled: no C++ compiler, left out\n"
+    said = "PyTorch compiled: no C++ compiler (g++, or the one that CXX names), left out\n"
+    assert capsys.readouterr().err == said
+
+
+def test_convolutions_need_pytorch(monkeypatch):
+    monkeypatch.setattr(
+        peers.importlib.util, "find_spec", lambda name: None if name == "torch" else name
+    )
+    said = r"^bench: --convolutions needs PyTorch: not installed \(pip install torch\)$"
+    with pytest.raises(UserError, match=said):
+        measure.make_convolutions(["float32"], [], {})
 
 
 def test_keys_that_have_their_own_option_are_refused():
     for key, option in measure.OPTIONS.items():
-        with pytest.raises(UserError, match=f"bench: {key} is set by {option}"):
+        with pytest.raises(UserError, match=f"bench: {key} cannot be set .*; use {option}"):
             contenders_of("a", overrides={key: 10})
-        with pytest.raises(UserError, match=f"bench: {key} is set by {option}"):
+        with pytest.raises(UserError, match=f"bench: {key} cannot be set .*; use {option}"):
             contenders_of("a", also=[f"{key}=10"])
 
 

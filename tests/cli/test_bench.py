@@ -31,12 +31,18 @@ def test_it_prints_json_and_its_tables(capsys, monkeypatch):
         (["--rounds", "1"], "must be an integer >= 2, got 1"),
         (["--case", "d"], "the cases are a, b, c"),
         (["--precision", "float16"], "float32"),
-        (["--set", "data.train_limit=9"], "data.train_limit is set by --steps"),
+        (
+            ["--set", "data.train_limit=9"],
+            "data.train_limit cannot be set by --set or --also; use --steps",
+        ),
         (
             ["--set", "training.devices=2"],
             "training.devices must be 1, since bench times one device",
         ),
-        (["--convolutions", "--peers"], "--convolutions goes without --case, --peers and --also"),
+        (
+            ["--convolutions", "--peers"],
+            "--convolutions cannot be combined with --case, --peers or --also; drop those",
+        ),
         (["--also", "bn.scale=no,bn.centre=false"], "bn.centre"),
         (["--also", "bn.scale"], "--also 'bn.scale': must be KEY=VALUE"),
     ],

@@ -103,7 +103,7 @@ def make_contenders(
     }
     for key, option in OPTIONS.items():
         if key in overrides or any(key in changes for changes in variants.values()):
-            raise UserError(f"bench: {key} is set by {option}")
+            raise UserError(f"bench: {key} cannot be set by --set or --also; use {option}")
     result = []
     for precision in precisions:
         for text, changes in variants.items():
@@ -139,7 +139,7 @@ def make_convolutions(
     _refuse_windows()
     for name, peer in CONVOLUTIONS.items():
         if lacking := peer.lacks():
-            raise UserError(f"bench: --convolutions compares with {name}, which is {lacking}")
+            raise UserError(f"bench: --convolutions needs {name}: {lacking}")
     result = []
     for precision in precisions:
         config = load_config("a", presets, None, {**overrides, "training.precision": precision})

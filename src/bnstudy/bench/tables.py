@@ -162,7 +162,8 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
 def convolution_lines(results: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the table of single convolutions, in Markdown."""
     yield _head(results)
-    head = ("convolution", "precision", "TensorFlow, ms", "PyTorch, ms", "PyTorch / TensorFlow")
+    ratio = "PyTorch's time / TensorFlow's"
+    head = ("convolution", "precision", "TensorFlow, ms", "PyTorch, ms", ratio)
     rows = (
         (
             row["convolution"],

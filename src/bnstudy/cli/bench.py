@@ -65,7 +65,7 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         type=at_least(2),
         default=5,
-        help="rounds, in which each takes one turn [5]",
+        help="number of rounds; each contender takes one turn in each [5]",
     )
     add("--steps", metavar="N", type=at_least(4), default=8, help="training steps per turn [8]")
     add("--json", action="store_true", help="print JSON instead of tables")
@@ -79,7 +79,10 @@ def run(options: argparse.Namespace) -> int:
     precisions = options.precision or native
     if options.convolutions:
         if options.case or options.peers or options.also:
-            raise UserError("bench: --convolutions goes without --case, --peers and --also")
+            raise UserError(
+                "bench: --convolutions cannot be combined with --case, --peers or --also; "
+                "drop those"
+            )
         contenders = measure.make_convolutions(precisions, options.preset, overrides_of(options))
         report, lines = tables.convolution_report, tables.convolution_lines
     else:

@@ -13,16 +13,16 @@ from typing import NamedTuple
 class Peer(NamedTuple):
     """Another framework's training step."""
 
-    package: str  # must be installed
+    package: str  # must be installed; its name for pip, too
     place: str  # of what is called with a configuration and returns a measure.Benchmark
     compiles: bool = False  # with the system's C++ compiler
 
     def lacks(self) -> str | None:
-        """Return what it needs and is not there, in words."""
+        """Return what it needs and is not there, in words, and how to get it."""
         if importlib.util.find_spec(self.package) is None:
-            return "not installed"
+            return f"not installed (pip install {self.package})"
         if self.compiles and shutil.which(os.environ.get("CXX", "g++")) is None:
-            return "no C++ compiler"
+            return "no C++ compiler (g++, or the one that CXX names)"
         return None
 
 
