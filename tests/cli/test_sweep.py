@@ -45,11 +45,11 @@ def test_jobs_that_are_not_a_positive_integer_are_refused(write_config, capsys, 
     [
         (["--only", "2"], "--only 2: the plan has the runs 0 to 1 (see sweep --list)"),
         (["--only", "1-2"], "--only 1-2: the plan has the runs 0 to 1"),
-        (["--only", "1-0"], "--only 1-0: the plan has the runs 0 to 1"),
+        (["--only", "1-0"], "must begin with the smaller index, got 1-0"),
         (["--only", "-1"], "--only"),
         (["--only", "x"], "must be an index or a range such as 3-7, got x"),
         (["--only", "1-"], "must be an index or a range such as 3-7, got 1-"),
-        (["--json"], "--json is the form of --list; add --list or drop --json"),
+        (["--json"], "--json works only with --list; add --list or drop --json"),
     ],
 )
 def test_runs_that_the_plan_does_not_have_are_refused_in_one_line(

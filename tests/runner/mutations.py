@@ -324,6 +324,13 @@ MUTATIONS = [
         "tests/cli/test_sweep.py::test_the_plan_is_run_and_its_exit_code_is_ours",
     ),
     (
+        "take a range whose first index is the larger one",
+        "cli/sweep.py",
+        "    if last < first:",
+        "    if last is None:",
+        "tests/cli/test_sweep.py::test_runs_that_the_plan_does_not_have_are_refused_in_one_line",
+    ),
+    (
         "number the runs of a list from its own start",
         "sweep/plan.py",
         "index=index, file=file",

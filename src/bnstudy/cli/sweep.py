@@ -11,9 +11,9 @@ from bnstudy.sweep import overview
 from bnstudy.sweep.plan import Run, select
 
 DESCRIPTION = """\
-Make all runs of a plan. Finished runs are skipped, unfinished ones continued, and a run that fails
-does not stop the others. The exit code is 0 if all have finished, 2 if some could not be run as
-configured, 1 if some failed, 130 if it was stopped."""
+Carry out all runs of a plan. Finished runs are skipped, unfinished ones continued, and a run that
+fails does not stop the others. The exit code is 0 if all have finished, 2 if some could not be run
+as configured, 1 if some failed, 130 if it was stopped."""
 PLAN = """\
 a plan:
   out: logs/rates                 where the run folders go, from the current folder [logs]
@@ -26,7 +26,7 @@ a plan:
     - {case: c, preset: [lite, as_posted], name: as-posted}
 
 Several sweeps of one plan at the same time, on one machine or on several that share the folder,
-share the work. docs/scale.md: job arrays, clusters.
+share the work. See docs/scale.md for job arrays and clusters.
 """
 
 
@@ -52,7 +52,7 @@ def add_parser(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run what has not finished, or list what there is."""
     if options.json and not options.list:
-        raise UserError("sweep: --json is the form of --list; add --list or drop --json")
+        raise UserError("sweep: --json works only with --list; add --list or drop --json")
     runs = select(sweep.load_plan(options.plan), options.only)
     if options.list:
         return list_runs(runs, as_json=options.json)
@@ -74,4 +74,7 @@ def indices(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text, re.ASCII)
     if match is None:
         raise argparse.ArgumentTypeError(f"must be an index or a range such as 3-7, got {text}")
-    return int(match[1]), int(match[2] or match[1])
+    first, last = int(match[1]), int(match[2] or match[1])
+    if last < first:
+        raise argparse.ArgumentTypeError(f"must begin with the smaller index, got {text}")
+    return first, last
