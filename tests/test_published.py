@@ -66,6 +66,21 @@ def test_the_page_on_speed_compares_case_c_as_published(full_width):
         assert f"| {name} | {' | '.join(cells)} |" in page
 
 
+def test_the_page_on_speed_compares_case_c_with_every_peer_as_published():
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    files = [f"logs/published/bench/{name}.json" for name in ("peers_lite", "peers_full_width")]
+    ratios = [json.loads((ROOT / file).read_text())["ratios"] for file in files]
+    peers = {name.split(" / ")[1].rpartition(" ")[0] for name in ratios[0]} - {"case a", "case c"}
+    assert len(peers - {"case c, autodiff"}) == 5
+    for peer in peers - {"case c, autodiff"}:
+        cells = [
+            "{:.2f} ({:.2f} to {:.2f})".format(*measured[f"case c {p} / {peer} {p}"])
+            for measured in ratios
+            for p in ("float32", "bfloat16")
+        ]
+        assert f"| {peer} | {' | '.join(cells)} |" in page
+
+
 def test_the_readme_shows_the_published_speeds(full_width):
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     ratio, speed = (
