@@ -1,6 +1,44 @@
 """Mistakes in `backend/` that a test must notice."""
 
+TF_CONFIG = "tests/backend/test_tf_config.py"
+MEETING = "tests/backend/test_cluster.py"
+
 MUTATIONS = [
+    (
+        "take a text for a list of workers",
+        "backend/tf_config.py",
+        "if not isinstance(workers, list) or not workers:",
+        "if not workers:",
+        f"{TF_CONFIG}::test_a_value_that_cannot_be_is_refused_by_name",
+    ),
+    (
+        "take an index that is not a whole number",
+        "backend/tf_config.py",
+        'index = str(task["index"])',
+        'index = str(int(task["index"]))',
+        f"{TF_CONFIG}::test_a_value_that_cannot_be_is_refused_by_name",
+    ),
+    (
+        "let two workers have one address",
+        "backend/tf_config.py",
+        "if len(set(workers)) < len(workers):",
+        "if len(set(workers)) > len(workers):",
+        f"{TF_CONFIG}::test_a_value_that_cannot_be_is_refused_by_name",
+    ),
+    (
+        "be deaf to Ctrl-C while the others do not come",
+        "backend/cluster.py",
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)",
+        "signal.getsignal(signal.SIGINT)",
+        f"{MEETING}::test_while_it_waits_for_the_others_ctrl_c_ends_the_process_and_afterwards_as_before",
+    ),
+    (
+        "show a traceback where a port is taken",
+        "backend/cluster.py",
+        "except tf.errors.OpError as error:",
+        "except ConnectionError as error:",
+        f"{MEETING}::test_workers_that_cannot_meet_are_told_why_in_one_line",
+    ),
     (
         "give a copy to another replica than its original",
         "backend/devices.py",

@@ -1,78 +1,51 @@
-"""What TF_CONFIG says; processes that follow it are in tests/runner/test_workers.py."""
+"""How workers meet; processes that do are in tests/runner/test_workers.py."""
 
-import json
+import signal
 
 import pytest
+import tensorflow as tf
 
 from bnstudy.backend import cluster
 from bnstudy.errors import UserError
 
-WORKERS = {"worker": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]}
-
 
 @pytest.fixture
-def said(monkeypatch):
-    """Set TF_CONFIG, which a process reads once."""
-
-    def say(value):
-        monkeypatch.setenv("TF_CONFIG", value if isinstance(value, str) else json.dumps(value))
-        cluster.place.cache_clear()
-
-    yield say
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    cluster.place.cache_clear()
+def meeting(monkeypatch):
+    """Let a function meet the other workers, instead of TensorFlow."""
+    cluster.strategy.cache_clear()
+    yield lambda meet: monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", meet)
+    cluster.strategy.cache_clear()
 
 
-def worker(index, **cluster):
-    return {"cluster": {**WORKERS, **cluster}, "task": {"type": "worker", "index": index}}
-
-
-def test_without_it_there_is_one_process(said):
-    said(" ")
-    assert cluster.place() == (0, 1)
-    assert cluster.is_chief()
+def test_alone_a_total_is_the_number_itself():
     assert cluster.total(2.5) == 2.5
 
 
-def test_it_names_the_worker_and_counts_all(said):
-    said(worker(2))
-    assert cluster.place() == (2, 3)
-    assert not cluster.is_chief()
-    said(worker(0))
-    assert cluster.is_chief()
+def test_while_it_waits_for_the_others_ctrl_c_ends_the_process_and_afterwards_as_before(meeting):
+    before = signal.getsignal(signal.SIGINT)
+    meeting(lambda: signal.getsignal(signal.SIGINT))
+    assert cluster.strategy() == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("error", "said"),
     [
-        "{",
-        "[]",
-        "{}",
-        worker(3),
-        worker(-1),
-        worker(0, ps=["127.0.0.1:4"]),
-        {"cluster": WORKERS, "task": {"type": "chief", "index": 0}},
-        {"cluster": WORKERS, "task": {"type": "worker", "index": "first"}},
+        (RuntimeError("too late"), r"^TF_CONFIG is in .*TensorFlow has already started"),
+        (
+            tf.errors.UnknownError(None, None, "Could not start\ngRPC server"),
+            r"^TF_CONFIG in .*cannot meet \(Could not start gRPC server\); its addresses must be",
+        ),
     ],
 )
-def test_another_form_is_refused(said, value):
-    said(value)
-    with pytest.raises(UserError, match=r"^TF_CONFIG in the environment must be of the form \{"):
-        cluster.place()
+def test_workers_that_cannot_meet_are_told_why_in_one_line(meeting, error, said):
+    before = signal.getsignal(signal.SIGINT)
 
+    def meet():
+        raise error
 
-@pytest.mark.parametrize(("devices", "fits"), [(3, True), (6, True), ("auto", True), (1, False)])
-def test_every_worker_has_equally_many_devices(said, devices, fits):
-    said(worker(1))
-    if fits:
-        cluster.check(devices)
-        return
-    said = "names 3 workers; it must be a multiple of 3, or auto"
-    with pytest.raises(UserError, match=f"^training.devices is 1, and TF_CONFIG .* {said}$"):
-        cluster.check(devices)
-
-
-def test_one_process_may_have_any_number_of_devices(said):
-    said("")
-    for devices in (1, 2, "auto"):
-        cluster.check(devices)
+    meeting(meet)
+    with pytest.raises(UserError, match=said) as found:
+        cluster.strategy()
+    assert "\n" not in str(found.value)
+    assert signal.getsignal(signal.SIGINT) == before

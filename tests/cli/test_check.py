@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bnstudy.backend import tf_config
 from bnstudy.cli.main import main
 
 TINY = ["check", "--set", "model.width=0.05"]
@@ -130,6 +131,24 @@ def test_statistics_of_each_device_are_not_those_of_the_check(capsys):
     assert main([*TINY, "--set", "training.devices=2"]) == 2
     said = capsys.readouterr().err
     assert "training.devices is 2, and bn.synchronized false" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_wish_for_unsynchronized_batch_norm_is_not_overridden(capsys):
+    assert main([*TINY, "--devices", "2", "--set", "bn.synchronized=false"]) == 2
+    assert "training.devices is 2, and bn.synchronized false" in capsys.readouterr().err
+
+
+def test_a_check_does_not_wait_for_workers(monkeypatch, capsys):
+    said = {"cluster": {"worker": ["h:1", "h:2"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(said))
+    tf_config.place.cache_clear()
+    try:
+        assert main([*TINY, "--devices", "2"]) == 2
+    finally:
+        tf_config.place.cache_clear()
+    said = capsys.readouterr().err
+    assert "names 2 workers: a check is made by one process; unset TF_CONFIG" in said
     assert len(said.splitlines()) == 1
 
 

@@ -13,6 +13,13 @@ CONFIGURED = f"{TRAINING}::test_a_run_trains_as_its_configuration_says"
 
 MUTATIONS = [
     (
+        "report a lost worker where there is none",
+        "runner/loop.py",
+        "if tf_config.place().workers == 1:",
+        "if tf_config.place().workers == 0:",
+        f"{RUN}::test_one_process_does_not_report_a_lost_worker",
+    ),
+    (
         "leave the optimizer's state out of the checkpoint",
         "runner/replicas.py",
         "**self.model.statistics, **self.optimizer.state}",

@@ -353,6 +353,18 @@ def test_out_of_memory_is_one_line(tmp_path, monkeypatch, error):
     assert entries_of(tmp_path / "run")[-1]["outcome"] == "failed"
 
 
+@pytest.mark.parametrize("name", ["UnavailableError", "AbortedError", "CancelledError"])
+def test_one_process_does_not_report_a_lost_worker(tmp_path, monkeypatch, name):
+    error = getattr(tf.errors, name)(None, None, "of whatever")
+
+    def broken(*args):
+        raise error
+
+    monkeypatch.setattr(training, "make_train_step", lambda *args: broken)
+    with pytest.raises(type(error), match="of whatever"):
+        bnstudy.run(CONFIG, tmp_path / "run")
+
+
 def test_a_cost_that_explodes_stops_the_run_and_keeps_what_was_good(tmp_path):
     overrides = {"optimizer.name": "sgd", "optimizer.learning_rate": 1e18, "model.width": 0.1}
     overrides |= {"checkpoint.every_steps": 1, "data.train_limit": 100}

@@ -106,3 +106,27 @@ def test_devices_that_cannot_be_divided_among_the_workers_are_refused(tmp_path):
     assert codes == [2, 2], said
     assert "training.devices is 1, and TF_CONFIG in the environment names 2 workers" in said[1]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_that_waits_for_the_others_ends_with_ctrl_c(tmp_path):
+    waiting, other = start(tmp_path / "run")
+    other.kill()
+    time.sleep(15)  # TensorFlow's start, and the beginning of the meeting
+    assert waiting.poll() is None
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(timeout=20) in (-signal.SIGINT, 130)  # 130: it had not come so far
+    end([other])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_port_that_somebody_uses_is_one_line(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = [taken.getsockname()[1], *free_ports(1)]
+        monkeypatch.setattr(sys.modules[__name__], "free_ports", lambda count: ports)
+        first, other = start(tmp_path / "run")
+        other.kill()
+        codes, said = end([first])
+        end([other])
+    assert codes == [2]
+    assert "the workers cannot meet (Could not start gRPC server)" in said[0]
+    assert len(said[0].splitlines()) == 1

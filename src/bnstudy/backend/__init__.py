@@ -1,4 +1,5 @@
 """TensorFlow's surroundings: its start, XLA, bfloat16, the processor, GPUs.
 
-May import TensorFlow and `errors`; `cpu` never imports TensorFlow, `startup` only when asked to.
+May import TensorFlow and `errors`; `cpu` and `tf_config` never import TensorFlow, `startup` only
+when asked to.
 """

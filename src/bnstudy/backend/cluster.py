@@ -1,66 +1,15 @@
-"""Several processes that train one run, on one machine or on more: TF_CONFIG says which is which.
+"""Several processes that train one run: how they meet, and add up numbers over all of them."""
 
-Such a process is called a worker; the first one, the chief, alone writes to the run folder.
-"""
-
+import contextlib
 import functools
-import json
-import os
-from typing import NamedTuple
+import signal
+import threading
+from collections.abc import Iterator
 
 import tensorflow as tf
 
-from bnstudy.errors import UserError
-
-_FORM = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
-
-
-class Place(NamedTuple):
-    """Which of how many workers this process is."""
-
-    number: int
-    workers: int
-
-
-@functools.cache
-def place() -> Place:
-    """Read TF_CONFIG.
-
-    Raises:
-        UserError: it is not of the form that TensorFlow documents, with workers alone.
-
-    """
-    text = os.environ.get("TF_CONFIG", "")
-    if not text.strip():
-        return Place(0, 1)
-    try:
-        said = json.loads(text)
-        cluster, task = said["cluster"], said["task"]
-        found = Place(int(task["index"]), len(cluster["worker"]))
-        right = task["type"] == "worker" and set(cluster) == {"worker"}
-    except (ValueError, KeyError, TypeError):
-        found, right = Place(0, 0), False
-    if not right or not 0 <= found.number < found.workers:
-        raise UserError(f"TF_CONFIG in the environment must be of the form {_FORM}")
-    return found
-
-
-def check(devices: int | str) -> None:
-    """Refuse a run whose devices cannot be divided among the workers.
-
-    Args:
-        devices: `training.devices`, of all workers together.
-
-    Raises:
-        UserError: they cannot, or TF_CONFIG is wrong.
-
-    """
-    workers = place().workers
-    if isinstance(devices, int) and devices % workers:
-        raise UserError(
-            f"training.devices is {devices}, and TF_CONFIG in the environment names {workers} "
-            f"workers; it must be a multiple of {workers}, or auto"
-        )
+from bnstudy.backend.tf_config import place
+from bnstudy.errors import UserError, one_line
 
 
 @functools.cache
@@ -70,21 +19,38 @@ def strategy() -> tf.distribute.Strategy:
     TensorFlow wants this to be the first thing that happens in the process.
 
     Raises:
-        UserError: TensorFlow has started already.
+        UserError: TensorFlow has started already, or the workers cannot meet.
 
     """
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with _ctrl_c_ends_us():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise UserError(
             "TF_CONFIG is in the environment, but TensorFlow has already started in this process; "
             "start a new process for this run"
         ) from error
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"TF_CONFIG in the environment: the workers cannot meet ({one_line(error.message)}); "
+            "its addresses must be those of the workers, with ports that nobody uses"
+        ) from error
 
 
-def is_chief() -> bool:
-    """Return whether this process writes the run folder."""
-    return place().number == 0
+@contextlib.contextmanager
+def _ctrl_c_ends_us() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: Python does not look at it while TensorFlow waits.
+
+    Nothing can be lost, because nothing has begun. SIGTERM is TensorFlow's own at that time.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def total(number: float) -> float:

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from bnstudy.backend import cluster
+from bnstudy.backend import cluster, tf_config
 from bnstudy.errors import UserError
 
 
@@ -33,7 +33,7 @@ def choose(wanted: int | str) -> list[str]:
         UserError: there are fewer.
 
     """
-    if wanted != 1 and cluster.place().workers > 1:
+    if wanted != 1 and tf_config.place().workers > 1:
         return _of_this_worker(wanted)
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU" and wanted not in (1, "auto"):
@@ -50,7 +50,7 @@ def choose(wanted: int | str) -> list[str]:
 
 def _of_this_worker(wanted: int | str) -> list[str]:
     """Return the names of the devices of one of several workers: its GPUs, or its CPU."""
-    names, workers = list(cluster.strategy().extended.worker_devices), cluster.place().workers
+    names, workers = list(cluster.strategy().extended.worker_devices), tf_config.place().workers
     total = workers * len(names)
     if wanted not in ("auto", total):
         of_one = "1 device" if len(names) == 1 else f"{len(names)} devices"
@@ -89,7 +89,7 @@ def strategy(*names: str) -> tf.distribute.Strategy:
     default, would allow one number of devices in a process.) On GPUs, NCCL does it. Workers send
     their sums to each other.
     """
-    if cluster.place().workers > 1:
+    if tf_config.place().workers > 1:
         return cluster.strategy()
     on_cpu = all(name.startswith("CPU") for name in names)
     addition = tf.distribute.ReductionToOneDevice() if on_cpu else None

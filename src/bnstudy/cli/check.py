@@ -2,9 +2,11 @@
 
 import argparse
 import json
+from typing import Any
 
 from bnstudy.cli.configuration import Commands, add_preset_and_set, at_least, path
 from bnstudy.config.load import load_config, parse_set
+from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.output import echo
 
@@ -78,16 +80,7 @@ def run(options: argparse.Namespace) -> int:
         _refuse_network_options(options)
         code: int = check_file(options.file, options)
         return code
-    overrides = {"model.width": WIDTH, **dict(map(parse_set, options.set))}
-    if options.devices:
-        overrides |= {"training.devices": options.devices, "bn.synchronized": True}
-    case = options.case or (None if options.config else "c")
-    config = load_config(case, options.preset, options.config, overrides)
-    if config.training.devices != 1 and not config.can_change_devices():
-        raise UserError(
-            f"training.devices is {config.training.devices}, and bn.synchronized false: the check "
-            "compares with the statistics of the whole batch; add --set bn.synchronized=true"
-        )
+    config = _config_of(options)
     from bnstudy.backend.startup import import_tensorflow
 
     import_tensorflow(config.training.devices)
@@ -104,6 +97,38 @@ def run(options: argparse.Namespace) -> int:
     else:
         echo("\n".join(table.lines(certificate, findings, rounded)))
     return 0 if table.passed(certificate, rounded) else 1
+
+
+def _config_of(options: argparse.Namespace) -> Config:
+    """Return the configuration of the network that is checked.
+
+    Raises:
+        UserError: it is wrong, or several devices cannot be used in this process.
+
+    """
+    overrides: dict[str, Any] = {"model.width": WIDTH}
+    if options.devices:
+        overrides["bn.synchronized"] = True
+    overrides |= dict(map(parse_set, options.set))
+    if options.devices:
+        overrides["training.devices"] = options.devices
+    case = options.case or (None if options.config else "c")
+    config = load_config(case, options.preset, options.config, overrides)
+    if (devices := config.training.devices) == 1:
+        return config
+    if not config.can_change_devices():
+        raise UserError(
+            f"training.devices is {devices}, and bn.synchronized false: the check compares with "
+            "the statistics of the whole batch; add --set bn.synchronized=true"
+        )
+    from bnstudy.backend.tf_config import place
+
+    if (workers := place().workers) > 1:  # it would wait for them
+        raise UserError(
+            f"training.devices is {devices}, and TF_CONFIG in the environment names {workers} "
+            "workers: a check is made by one process; unset TF_CONFIG"
+        )
+    return config
 
 
 def _refuse_network_options(options: argparse.Namespace) -> None:

@@ -57,8 +57,10 @@ def run(
     folder = user_path(out_dir, "out_dir", "the path of a run folder")
     if not fresh and (result := finished_result(folder, config)) is not None:
         return result
+    from bnstudy.backend import tf_config
     from bnstudy.backend.startup import import_tensorflow
 
+    tf_config.check(config.training.devices)
     import_tensorflow(config.training.devices)
     from bnstudy.runner.loop import train_to_the_end
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy import interrupts
-from bnstudy.backend import bfloat16, cluster, devices
+from bnstudy.backend import bfloat16, cluster, devices, tf_config
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import load_dataset
 from bnstudy.errors import UserError
@@ -56,10 +56,9 @@ def train_to_the_end(
         devices.prepare()
         if config.training.precision == "bfloat16" and not bfloat16.is_native():
             warnings.warn(NO_BFLOAT16, stacklevel=4)
-        cluster.check(config.training.devices)
         dataset = load_dataset(config.data)  # first: without data, no folder is made
         with interrupts.graceful_stop() as stop:
-            if not cluster.is_chief():
+            if not tf_config.is_chief():
                 return _follow(Training(config, dataset), folder, stop, watch)
             with claim(folder, config, fresh=fresh):
                 if (result := finished_result(folder, config)) is not None:
@@ -69,7 +68,7 @@ def train_to_the_end(
 
 @contextlib.contextmanager
 def _one_line_errors(folder: Path) -> Iterator[None]:
-    """Turn a lack of disk space or memory into a UserError."""
+    """Turn a lack of disk space or memory, or of another worker, into a UserError."""
     try:
         yield
     except OSError as error:
@@ -79,6 +78,8 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
             "command continues once the problem is fixed"
         ) from error
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        if tf_config.place().workers == 1:  # nobody to lose: a mistake of ours
+            raise
         raise UserError(
             f"{folder}: another worker of TF_CONFIG was lost; the last checkpoint is intact, and "
             "the run continues once the same commands are started on all of them again"
@@ -109,12 +110,12 @@ def _start_together(training: Training, folder: Path) -> None:
         UserError: the checkpoints are wrong, or the workers do not see the same.
 
     """
-    if cluster.is_chief():
+    if tf_config.is_chief():
         training.restore(folder / "checkpoints")
     cluster.total(0)  # wait: the folder is claimed, and stays as it is until all have read it
-    if not cluster.is_chief():
+    if not tf_config.is_chief():
         training.restore(folder / "checkpoints")
-    if cluster.total(training.step) != training.step * cluster.place().workers:
+    if cluster.total(training.step) != training.step * tf_config.place().workers:
         raise UserError(
             f"{folder}: the workers of TF_CONFIG see different checkpoints; the run folder must be "
             "on storage that all of them share"
@@ -146,7 +147,7 @@ def _run(
 
 
 def _write_metrics(training: Training, folder: Path, watch: Watch) -> None:
-    if cluster.is_chief():  # of several workers, one writes
+    if tf_config.is_chief():  # of several workers, one writes
         log.write_metrics(folder, training.state.rows)
         watch(folder, training)
 
@@ -165,7 +166,7 @@ def _train(
 
     def save() -> None:
         nonlocal saved
-        if cluster.is_chief():
+        if tf_config.is_chief():
             training.save(checkpoints)
         saved = time.monotonic()
 
@@ -192,7 +193,7 @@ def _train(
             step = training.record_divergence()
             _write_metrics(training, folder, watch)
             return step
-        if config.checkpoint.keep_epochs and cluster.is_chief():
+        if config.checkpoint.keep_epochs and tf_config.is_chief():
             weights.save_epoch(folder, config, training.state.epoch, training.weights())
         save()
         _write_metrics(training, folder, watch)

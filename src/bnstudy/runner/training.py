@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bnstudy.backend import cluster, devices
+from bnstudy.backend import devices, tf_config
 from bnstudy.config.load import changed_keys, load_config
 from bnstudy.config.schema import Config
 from bnstudy.data.batches import TrainingBatches
@@ -72,7 +72,7 @@ class Training:
     def __init__(self, config: Config, dataset: Dataset):
         self.config, self.dataset = config, dataset
         names = devices.choose(config.training.devices)
-        config = settled(config, len(names) * cluster.place().workers)
+        config = settled(config, len(names) * tf_config.place().workers)
         compute_dtype = PRECISIONS[config.training.precision]
         self.replicas = make_replicas(config, tf.float32, compute_dtype, names)
         self.model, self.optimizer = self.replicas[0]
