@@ -168,7 +168,12 @@ def is_free(run):
         ("local:0", "local: needs a number of workers, 1 to 999, as in local:4"),
         ("local:x", "local: needs a number of workers, 1 to 999, as in local:4"),
         ("tcp://127.0.0.1:9", "no scheduler answers"),
-        ("nonsense://x", "no scheduler answers"),
+        *[
+            (text, "must be an address such as tcp://127.0.0.1:8786, or local:4")
+            for text in ("", "nonsense", "127.0.0.1", "nonsense://x:1", "tcp://", "tcp://:8786")
+        ],
+        ("tcp://127.0.0.1:x", "must be an address"),
+        ("tcp://127.0.0.1:99999", "must be an address"),
     ],
 )
 def test_a_scheduler_that_is_none_is_one_line(tmp_path, scheduler, says, monkeypatch):

@@ -59,6 +59,7 @@ def run_plan(
     """
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said, we say
+    _check(scheduler)
     for run in runs:
         run.folder = run.folder.resolve()
         update_state(run)
@@ -73,20 +74,39 @@ def run_plan(
     return exit_code(runs)
 
 
+def _check(scheduler: str) -> None:
+    """Refuse what is no address, instead of asking Dask, which would wait for it.
+
+    Raises:
+        UserError: it is neither an address nor local: and a number.
+
+    """
+    if scheduler.startswith(LOCAL):
+        number = scheduler.removeprefix(LOCAL)
+        if not number.isdecimal() or not 1 <= int(number) <= 999:
+            raise UserError(
+                f"--scheduler {scheduler}: local: needs a number of workers, 1 to 999, as in local:4"
+            )
+        return
+    try:
+        host, port = distributed.comm.get_address_host_port(scheduler)
+    except ValueError:
+        host, port = "", 0
+    if not host or not 0 < port <= 65535:
+        raise UserError(
+            f"--scheduler {scheduler}: must be an address such as tcp://127.0.0.1:8786, or local:4"
+        )
+
+
 @contextlib.contextmanager
 def _address(scheduler: str) -> Iterator[str]:
     """Yield the address of a scheduler, which may be one on this machine, for as long as we run."""
     if not scheduler.startswith(LOCAL):
         yield scheduler
         return
-    number = scheduler.removeprefix(LOCAL)
-    if not number.isdecimal() or not 1 <= int(number) <= 999:
-        raise UserError(
-            f"--scheduler {scheduler}: local: needs a number of workers, 1 to 999, as in local:4"
-        )
     with _deaf_to_ctrl_c():
         cluster = distributed.LocalCluster(
-            n_workers=int(number),
+            n_workers=int(scheduler.removeprefix(LOCAL)),
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
