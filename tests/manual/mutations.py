@@ -29,6 +29,34 @@ REPLICAS_TEST = "tests/manual/test_replicas.py::"
 MUTATIONS = [
     # --- several devices ---
     (
+        "couple the images of one replica alone by the mean",
+        "manual/batch_norm.py",
+        "m, sum_dy, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        "m, _, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        REPLICAS_TEST + "test_the_backward_pass_of_replicas_agrees_with_automatic_differentiation",
+    ),
+    (
+        "couple the images of one replica alone by the variance",
+        "manual/batch_norm.py",
+        "m, sum_dy, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        "m, sum_dy, _ = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        REPLICAS_TEST + "test_the_backward_pass_of_replicas_agrees_with_automatic_differentiation",
+    ),
+    (
+        "divide the totals by the images of one replica",
+        "manual/batch_norm.py",
+        "m, sum_dy, sum_dy_x_hat = reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        "m, (_, sum_dy, sum_dy_x_hat) = group_size(x, shape) + 1, reduce(group_size(x, shape), sum_dy, sum_dy_x_hat)",
+        REPLICAS_TEST + "test_the_backward_pass_of_replicas_agrees_with_automatic_differentiation",
+    ),
+    (
+        "return the total gradient of gamma from every replica",
+        "manual/batch_norm.py",
+        "dgamma = sum_over_groups(sum_dy_x_hat, cache.gamma)",
+        "dgamma = sum_over_groups(reduce(sum_dy_x_hat)[0], cache.gamma)",
+        REPLICAS_TEST + "test_a_replica_alone_returns_its_share_of_the_gradients_of_gamma_and_beta",
+    ),
+    (
         "take the variance of one replica",
         BATCH_NORM,
         "(squares,) = reduce(sum_to(tf.square(centered), shape))",

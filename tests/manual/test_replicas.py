@@ -88,7 +88,10 @@ def test_a_replica_alone_returns_its_share_of_the_gradients_of_gamma_and_beta():
         return batch_norm.backward(dy, cache, reduce)
 
     parts = list(zip(tf.split(x, [5, 3]), tf.split(dy, [5, 3]), strict=True))
-    for (_, dy), (_, _, dbeta) in zip(parts, in_lockstep(replica, parts)[0], strict=True):
+    mean, variance = (tf.reduce_mean(x, (0, 1, 2)), tf.math.reduce_variance(x, (0, 1, 2)))
+    for (x, dy), (_, dgamma, dbeta) in zip(parts, in_lockstep(replica, parts)[0], strict=True):
+        x_hat = (x - mean) / tf.sqrt(variance + EPSILON)
+        np.testing.assert_allclose(dgamma, tf.reduce_sum(dy * x_hat, (0, 1, 2)), rtol=1e-12)
         np.testing.assert_allclose(dbeta, tf.reduce_sum(dy, (0, 1, 2)), **EXACT)
 
 

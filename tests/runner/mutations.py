@@ -11,7 +11,37 @@ RESTORED_KERAS = RESTORED.replace("a bfloat16 manual", "b float32 autodiff")
 MEANS = f"{TRAINING}::test_training_metrics_are_means_over_images_not_over_batches"
 CONFIGURED = f"{TRAINING}::test_a_run_trains_as_its_configuration_says"
 
+SHARED = "tests/runner/test_replicas.py"
+
 MUTATIONS = [
+    (
+        "forget the weight of a part in the cost of the whole batch",
+        "runner/replicas.py",
+        "tf.cast(own / whole, model.dtype)",
+        "tf.ones_like(tf.cast(own / whole, model.dtype))",
+        f"{SHARED}::test_unequal_parts_have_their_weights_in_the_cost_and_the_gradients",
+    ),
+    (
+        "divide the author's derivative by the number of images",
+        "runner/replicas.py",
+        'dcost = None if gradients == "as_posted" else tf.cast(',
+        'dcost = None if gradients == "" else tf.cast(',
+        f"{SHARED}::test_unequal_parts_have_their_weights_in_the_cost_and_the_gradients",
+    ),
+    (
+        "let every replica take the step of its own gradients",
+        "runner/replicas.py",
+        "dparameters = list(all_reduce(*dparameters))",
+        "dparameters = list(dparameters)",
+        f"{SHARED}::test_unequal_parts_have_their_weights_in_the_cost_and_the_gradients",
+    ),
+    (
+        "add up the means of the replicas as if their parts were equal",
+        "runner/replicas.py",
+        "tf.math.multiply_no_nan(tf.cast(cost, tf.float64), own)",
+        "tf.math.multiply_no_nan(tf.cast(cost, tf.float64), whole / 3)",
+        f"{SHARED}::test_unequal_parts_have_their_weights_in_the_cost_and_the_gradients",
+    ),
     (
         "report a lost worker where there is none",
         "runner/loop.py",
