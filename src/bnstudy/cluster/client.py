@@ -84,18 +84,28 @@ def _check(scheduler: str) -> None:
     if scheduler.startswith(LOCAL):
         number = scheduler.removeprefix(LOCAL)
         if not number.isdecimal() or not 1 <= int(number) <= 999:
-            raise UserError(
-                f"--scheduler {scheduler}: local: needs a number of workers, 1 to 999, as in local:4"
-            )
+            right = f"{LOCAL} needs a number of workers, 1 to 999, as in {LOCAL}4"
+            raise UserError(f"--scheduler {scheduler}: {right}")
         return
-    try:
-        host, port = distributed.comm.get_address_host_port(scheduler)
-    except ValueError:
-        host, port = "", 0
-    if not host or not 0 < port <= 65535:
+    if not _is_address(scheduler):
         raise UserError(
             f"--scheduler {scheduler}: must be an address such as tcp://127.0.0.1:8786, or local:4"
         )
+
+
+def _is_address(scheduler: str) -> bool:
+    """Return whether this is an address of one of Dask's protocols: a host and a port.
+
+    Those of inproc (a scheduler in this process) and of ucx have other parts.
+    """
+    protocol, _ = distributed.comm.parse_address(scheduler)
+    if protocol in ("inproc", "ucx"):
+        return True
+    try:
+        host, port = distributed.comm.get_address_host_port(scheduler)
+    except ValueError:
+        return False
+    return bool(host) and 0 < port <= 65535
 
 
 @contextlib.contextmanager
