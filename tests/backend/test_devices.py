@@ -70,7 +70,7 @@ def test_auto_is_the_whole_cpu_where_there_is_no_gpu():
 def test_a_worker_takes_all_of_its_devices(monkeypatch, names, says):
     strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=names))
     monkeypatch.setattr(devices.cluster, "strategy", lambda: strategy)
-    monkeypatch.setattr(devices.cluster, "place", lambda: devices.cluster.Place(0, 2))
+    monkeypatch.setattr(devices.tf_config, "place", lambda: devices.tf_config.Place(0, 2))
     assert devices.choose("auto") == devices.choose(2 * len(names)) == names
     with pytest.raises(UserError, match=f"^training.devices is 3, but {says}$"):
         devices.choose(3)
