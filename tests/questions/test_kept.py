@@ -5,6 +5,7 @@ import json
 import pytest
 
 import bnstudy
+from bnstudy.errors import UserError
 from bnstudy.questions.kept import kept, untouched
 
 
@@ -63,6 +64,19 @@ def test_an_evaluation_beside_an_untouched_run_is_used(run, tmp_path, counted):
     with untouched({run: tmp_path / "instead"}):
         assert kept(run, "found.json", counted)["number"] == 1
     assert not (tmp_path / "instead").exists()
+
+
+def test_what_is_to_be_kept_beside_the_runs_is_what_was_made(run, tmp_path, counted):
+    def make():
+        raise UserError("the run was published without weights")
+
+    instead = tmp_path / "instead"
+    with untouched({run: instead}) as files:
+        for _ in range(2):
+            kept(run, "found.json", counted)
+        with pytest.raises(UserError):
+            kept(run, "weights.json", make)
+        assert files == {instead / "found.json": run / "found.json"}
 
 
 def test_an_interrupted_evaluation_leaves_nothing(run):

@@ -46,13 +46,14 @@ def kept(
         return found
     path = (elsewhere or run_folder) / name
     if elsewhere:
-        _used[path] = run_folder / name
         found = _read(path, made_by)
     if found is None:
         echo(f"{run_folder.name}: evaluating, for {name}", sys.stderr)
         found = _as_json(make())
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"made_by": made_by, "found": found})
+    if elsewhere:
+        _used[path] = run_folder / name
     return found
 
 
