@@ -165,7 +165,6 @@ def _averages(axes: Axes, runs: Mapping[str, Any]) -> None:
 PARTS = {
     "statistics": ("statistics", COLORS[0], ""),
     "normalization": ("normalization", COLORS[5], "//"),
-    "forward": ("statistics and normalization", COLORS[0], "//"),
     "backward": ("backward pass", COLORS[1], ""),
     "update": ("update", COLORS[2], "xx"),
 }
@@ -175,8 +174,6 @@ def parts_of_a_step(rows: Mapping[str, Mapping[str, float]], case: str) -> dict[
     """Return by how many milliseconds the parts of a training step exceed those of case a."""
     own, without = rows[case], rows["case a"]
     more = {name: own[f"{name}_ms"] - without[f"{name}_ms"] for name in ("backward", "update")}
-    if "inference_ms" not in own:
-        return {"forward": own["forward_ms"] - without["forward_ms"], **more}
     statistics = own["forward_ms"] - own["inference_ms"]
     return {
         "statistics": statistics,
@@ -191,9 +188,13 @@ def _rows(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _benchmarks(bench: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the name and the rows of each benchmark that has the three cases."""
-    named = [(name.replace("_", " "), _rows(results)) for name, results in bench.items()]
-    return [(name, rows) for name, rows in named if {"case a", "case b", "case c"} <= set(rows)]
+    """Return the name and the rows of each benchmark that has the three cases, and the parts."""
+    named = [(name, _rows(results)) for name, results in bench.items()]
+    return [
+        (name.removeprefix("cases_").replace("_", " "), rows)
+        for name, rows in named
+        if {"case a", "case b", "case c"} <= set(rows) and "inference_ms" in rows["case c"]
+    ]
 
 
 def _time(axes: Axes, bench: Mapping[str, Any]) -> None:
@@ -229,7 +230,7 @@ def _memory(axes: Axes, bench: Mapping[str, Any]) -> None:
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("peak memory of the process (MB)")
+    axes.set_xlabel("peak memory (MB)")
     _title(axes, "(f) memory")
 
 

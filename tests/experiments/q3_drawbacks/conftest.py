@@ -106,6 +106,7 @@ def rows():
             "training_ms_by_round": list(np.array([1.0, 1.1, 1.2]) * time),
             "step_ms": time,
             "forward_ms": time / 4 + (name != "case a"),
+            "inference_ms": time / 4 - 0.5 * (name == "case c"),
             "backward_ms": time / 2,
             "update_ms": 1.0,
             "peak_mb": 1000 + time,

@@ -44,11 +44,18 @@ def test_drawn_with_whatever_there_is(analysis, measured, seeds):
     assert len(analysis.draw(found, analysis.judge(found)).axes) == 6
 
 
-def test_a_step_is_split_as_far_as_the_benchmark_can(figure, rows):
+def test_a_step_is_split_into_its_parts(figure, rows):
     named = {row["name"]: row for row in rows}
-    assert figure.parts_of_a_step(named, "case c") == {
-        "forward": 110 / 4 + 1 - 100 / 4, "backward": 5, "update": 0
-    }  # fmt: skip
-    named["case c"]["inference_ms"] = 27.0
     split = figure.parts_of_a_step(named, "case c")
     assert split == {"statistics": 1.5, "normalization": 2.0, "backward": 5, "update": 0}
+
+
+def test_benchmarks_that_do_not_split_a_step_are_not_drawn(analysis, measured, rows):
+    whole = [{name: v for name, v in row.items() if name != "inference_ms"} for row in rows]
+    network = {"width": 0.25}
+    bench = {"cases_here": {"network": network, "rows": rows}}
+    bench["here"] = {"network": network, "rows": whole}
+    found = measured(bench=bench)
+    *_, time, memory = analysis.draw(found, analysis.judge(found)).axes
+    assert [label.get_text() for label in time.get_yticklabels()] == ["b, here", "c, here"]
+    assert [bar.get_width() for bar in memory.patches] == [1100, 1120, 1110]
