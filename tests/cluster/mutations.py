@@ -1,6 +1,7 @@
 """Mistakes in plans on a cluster that a test must notice."""
 
 CLIENT = "tests/cluster/test_client.py"
+ADDRESS = "tests/cluster/test_address.py"
 WORKER = "tests/cluster/test_worker.py"
 NEEDS = "tests/cluster/test_needs.py"
 
@@ -67,5 +68,19 @@ MUTATIONS = [
         "return None if found else",
         "return None if not found else",
         f"{NEEDS}::test_data_that_are_not_there_are_refused",
+    ),
+    (
+        "say twice why a worker is refused",
+        "cluster/client.py",
+        "if (address, why) not in self._refused:",
+        "if address:",
+        f"{CLIENT}::test_where_every_worker_is_refused_nothing_is_run",
+    ),
+    (
+        "take tls:// without certificates",
+        "cluster/address.py",
+        'if encrypted and configured["ssl_context"] is None:',
+        'if not encrypted and configured["ssl_context"] is None:',
+        f"{ADDRESS}::test_tls_without_certificates_is_refused",
     ),
 ]

@@ -118,12 +118,13 @@ def test_runs_wait_for_a_worker_that_joins_and_is_admitted(tmp_path, when):
         assert client.run_plan(runs, empty.scheduler_address, work=work) == 0
 
 
-def test_where_every_worker_is_refused_nothing_is_run(cluster, tmp_path, monkeypatch):
+def test_where_every_worker_is_refused_nothing_is_run(cluster, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(worker, "objection", lambda _: "it has keras 2")
     runs = runs_of(tmp_path, 0)
     with pytest.raises(UserError, match=r"every worker is refused; \S+: it has keras 2$"):
         client.run_plan(runs, cluster.scheduler_address, work=work)
     assert not runs[0].folder.exists()
+    assert capsys.readouterr().out.count("is refused: it has keras 2") == 2, "each, and once"
 
 
 def ctrl_c():
@@ -169,11 +170,11 @@ def is_free(run):
         ("local:x", "local: needs a number of workers, 1 to 999, as in local:4"),
         ("tcp://127.0.0.1:9", "no scheduler answers"),
         *[
-            (text, "must be an address such as tcp://127.0.0.1:8786, or local:4")
+            (text, "an address is like tcp://127.0.0.1:8786, and local:4 is four workers")
             for text in ("", "nonsense", "127.0.0.1", "nonsense://x:1", "tcp://", "tcp://:8786")
         ],
-        ("tcp://127.0.0.1:x", "must be an address"),
-        ("tcp://127.0.0.1:99999", "must be an address"),
+        ("tcp://127.0.0.1:x", "an address is like"),
+        ("tcp://127.0.0.1:99999", "an address is like"),
     ],
 )
 def test_a_scheduler_that_is_none_is_one_line(tmp_path, scheduler, says, monkeypatch):

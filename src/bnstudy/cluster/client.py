@@ -13,6 +13,7 @@ from pathlib import Path
 import distributed
 from dask.base import tokenize
 
+from bnstudy.cluster import address as addresses
 from bnstudy.cluster import worker
 from bnstudy.cluster.needs import needs_of
 from bnstudy.errors import UserError, one_line
@@ -87,25 +88,7 @@ def _check(scheduler: str) -> None:
             right = f"{LOCAL} needs a number of workers, 1 to 999, as in {LOCAL}4"
             raise UserError(f"--scheduler {scheduler}: {right}")
         return
-    if not _is_address(scheduler):
-        raise UserError(
-            f"--scheduler {scheduler}: must be an address such as tcp://127.0.0.1:8786, or local:4"
-        )
-
-
-def _is_address(scheduler: str) -> bool:
-    """Return whether this is an address of one of Dask's protocols: a host and a port.
-
-    Those of inproc (a scheduler in this process) and of ucx have other parts.
-    """
-    protocol, _ = distributed.comm.parse_address(scheduler)
-    if protocol in ("inproc", "ucx"):
-        return True
-    try:
-        host, port = distributed.comm.get_address_host_port(scheduler)
-    except ValueError:
-        return False
-    return bool(host) and 0 < port <= 65535
+    addresses.check(scheduler)
 
 
 @contextlib.contextmanager
@@ -188,6 +171,7 @@ class _Following:
         self._work, self._fail_fast = work, fail_fast
         self._failed = fail_fast and any(run.state == "failed" for run in runs)
         self._ended: queue.Queue[tuple[Path, distributed.Future]] = queue.Queue()
+        self._refused: set[tuple[str, str]] = set()
 
     def follow(self, client: distributed.Client) -> None:
         """Give what is left to the scheduler, and wait for it.
@@ -220,14 +204,14 @@ class _Following:
         answers = client.run(worker.admission, name, folders, on_error="return")
         refused = {address: one_line(why) for address, why in answers.items() if why is not None}
         for address, why in refused.items():
-            echo(f"worker {address} is refused: {why}")
+            self._refuse(address, why)
         if refused and len(refused) == len(answers):
             address, why = next(iter(refused.items()))
             raise UserError(f"--scheduler: every worker is refused; {address}: {why}")
         if not answers:
             echo(
                 f"no worker yet; start one: dask worker {client.scheduler.address} --nthreads 1 "
-                "--memory-limit 0"
+                "--host 127.0.0.1 --memory-limit 0 (on another machine, --host its own address)"
             )
 
     def _submit(self, client: distributed.Client) -> list[distributed.Future]:
@@ -292,10 +276,16 @@ class _Following:
                 self._take(*self._ended.get(timeout=0.2))
         client.cancel(futures, force=True)
 
+    def _refuse(self, address: str, why: str) -> None:
+        """Say why a worker is refused, once: it answers our question, and tells all clients."""
+        if (address, why) not in self._refused:
+            self._refused.add((address, why))
+            echo(f"worker {address} is refused: {why}")
+
     def _show(self, message: dict[str, str]) -> None:
         """Print what a worker says of our runs or of itself."""
         if message.get("plan") == self._needs.name:
-            echo(f"worker {message['refused']} is refused: {message['why']}")
+            self._refuse(message["refused"], message["why"])
         elif (run := self.left.get(Path(message.get("run", "")))) is not None:
             run.state, run.last_line = "running", message["line"]
             echo(f"{run.folder.name}: {run.last_line}")
