@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from bnstudy.backend import cluster
+from bnstudy.backend.tf_config import Place
 from bnstudy.errors import UserError
 
 
@@ -20,6 +21,12 @@ def meeting(monkeypatch):
 
 def test_alone_a_total_is_the_number_itself():
     assert cluster.total(2.5) == 2.5
+
+
+def test_a_worker_that_waits_says_so(meeting, monkeypatch, capsys):
+    monkeypatch.setattr(cluster, "place", lambda: Place(1, 3))
+    meeting(lambda: capsys.readouterr().err)
+    assert cluster.strategy() == "worker 1 of TF_CONFIG waits until all 3 have started\n"
 
 
 def test_while_it_waits_for_the_others_ctrl_c_ends_the_process_and_afterwards_as_before(meeting):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from bnstudy.backend.tf_config import place
 from bnstudy.errors import UserError, one_line
+from bnstudy.output import echo
 
 
 @functools.cache
@@ -22,6 +24,8 @@ def strategy() -> tf.distribute.Strategy:
         UserError: TensorFlow has started already, or the workers cannot meet.
 
     """
+    number, workers = place()
+    echo(f"worker {number} of TF_CONFIG waits until all {workers} have started", sys.stderr)
     try:
         with _ctrl_c_ends_us():
             return tf.distribute.MultiWorkerMirroredStrategy()
