@@ -104,10 +104,12 @@ class _Work:
 
     def _execute(self, run: Run) -> None:
         """Run one process, and print its lines after the name of its folder."""
+        from bnstudy.run_folder.folder import IN_USE
 
         def show(line: str) -> None:
             run.last_line = line
-            echo(f"{run.folder.name}: {line}")
+            if IN_USE not in line:  # `_leave` says that
+                echo(f"{run.folder.name}: {line}")
 
         run.state = "running"
         code = self._processes.carry_out(run.folder, run.arguments, show, self._stop)
