@@ -109,13 +109,15 @@ def test_a_worker_is_refused_by_name_now_and_when_it_joins(
     cluster.scale(2)
 
 
-def test_runs_wait_for_a_worker_that_joins_and_is_admitted(tmp_path, when):
+def test_runs_wait_for_a_worker_that_joins_and_is_admitted(tmp_path, when, capsys):
     with distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address="127.0.0.1:0"
     ) as empty:
         when("no worker yet", lambda: empty.scale(1))
         runs = runs_of(tmp_path, 0, 1)
         assert client.run_plan(runs, empty.scheduler_address, work=work) == 0
+    (hint,) = [line for line in capsys.readouterr().out.splitlines() if "no worker yet" in line]
+    assert "--host 127.0.0.1 --dashboard-address 127.0.0.1:0" in hint, "it would be open to all"
 
 
 def test_where_every_worker_is_refused_nothing_is_run(cluster, tmp_path, capsys, monkeypatch):

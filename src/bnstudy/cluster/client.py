@@ -211,7 +211,7 @@ class _Following:
         if not answers:
             echo(
                 f"no worker yet; start one: dask worker {client.scheduler.address} --nthreads 1 "
-                "--host 127.0.0.1 --memory-limit 0 (on another machine, --host its own address)"
+                "--memory-limit 0 --host 127.0.0.1 --dashboard-address 127.0.0.1:0"
             )
 
     def _submit(self, client: distributed.Client) -> list[distributed.Future]:
