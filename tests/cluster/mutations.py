@@ -74,7 +74,7 @@ MUTATIONS = [
         "cluster/client.py",
         "if (address, why) not in self._refused:",
         "if address:",
-        f"{CLIENT}::test_where_every_worker_is_refused_nothing_is_run",
+        f"{CLIENT}::test_a_worker_that_says_again_why_it_is_refused_is_heard_once",
     ),
     (
         "take tls:// without certificates",

@@ -120,13 +120,23 @@ def test_runs_wait_for_a_worker_that_joins_and_is_admitted(tmp_path, when, capsy
     assert "--host 127.0.0.1 --dashboard-address 127.0.0.1:0" in hint, "it would be open to all"
 
 
-def test_where_every_worker_is_refused_nothing_is_run(cluster, tmp_path, capsys, monkeypatch):
+def test_where_every_worker_is_refused_nothing_is_run(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "objection", lambda _: "it has keras 2")
     runs = runs_of(tmp_path, 0)
     with pytest.raises(UserError, match=r"every worker is refused; \S+: it has keras 2$"):
         client.run_plan(runs, cluster.scheduler_address, work=work)
     assert not runs[0].folder.exists()
-    assert capsys.readouterr().out.count("is refused: it has keras 2") == 2, "each, and once"
+
+
+def test_a_worker_that_says_again_why_it_is_refused_is_heard_once(tmp_path, capsys):
+    following = client._Following(runs_of(tmp_path, 0), work, None, fail_fast=False)
+    said = {"refused": "tcp://127.0.0.1:1", "plan": following._needs.name, "why": "it has keras 2"}
+    for message in (said, said, {**said, "plan": "another"}, {**said, "why": "it has no storage"}):
+        following._show(message)
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
+        "it has keras 2",
+        "it has no storage",
+    ]
 
 
 def ctrl_c():
