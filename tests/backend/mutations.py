@@ -88,12 +88,4 @@ MUTATIONS = [
         'os.environ.get("BNSTUDY_TF32") != "0"',
         "tests/backend/test_devices.py::test_on_a_gpu_kernels_are_deterministic_and_tf32_is_off_unless_asked_for",
     ),
-    (
-        "let a port that is taken end with a traceback",
-        "backend/cluster.py",
-        "    except tf.errors.UnknownError as error:",
-        "    except tf.errors.AbortedError as error:",
-        "tests/backend/test_cluster.py"
-        "::test_a_port_that_is_taken_is_one_line_and_a_worker_that_waits_says_so",
-    ),
 ]

@@ -8,10 +8,10 @@ NEEDS = "tests/cluster/test_needs.py"
 MUTATIONS = [
     (
         "connect to an address that has no port",
-        "cluster/client.py",
-        "return bool(host) and 0 < port <= 65535",
-        "return bool(host)",
-        f"{CLIENT}::test_a_scheduler_that_is_none_is_one_line[tcp://127.0.0.1:99999-must be an address]",
+        "cluster/address.py",
+        "if not host or not 0 < port <= 65535:",
+        "if not host:",
+        f"{CLIENT}::test_a_scheduler_that_is_none_is_one_line[tcp://127.0.0.1:99999-an address is like]",
     ),
     (
         "give runs to workers that are refused",

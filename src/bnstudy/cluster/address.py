@@ -6,6 +6,7 @@ from distributed.comm.registry import get_backend
 
 from bnstudy.errors import UserError, one_line
 
+LOCAL = "local:"  # and a number of workers on this machine
 TLS = "https://distributed.dask.org/en/stable/tls.html"
 
 
@@ -18,9 +19,15 @@ def check(address: str) -> None:
         address: as in tcp://127.0.0.1:8786.
 
     Raises:
-        UserError: it is none, or does not fit Dask's configuration of TLS.
+        UserError: it is none, nor local: and a number, or does not fit Dask's configuration of TLS.
 
     """
+    if address.startswith(LOCAL):
+        number = address.removeprefix(LOCAL)
+        if not number.isdecimal() or not 1 <= int(number) <= 999:
+            right = f"{LOCAL} needs a number of workers, 1 to 999, as in {LOCAL}4"
+            raise UserError(f"--scheduler {address}: {right}")
+        return
     scheme, place = parse_address(address)
     try:
         get_backend(scheme)

@@ -15,6 +15,7 @@ from dask.base import tokenize
 
 from bnstudy.cluster import address as addresses
 from bnstudy.cluster import worker
+from bnstudy.cluster.address import LOCAL
 from bnstudy.cluster.needs import needs_of
 from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import Interrupted, StopRequest, graceful_stop
@@ -22,7 +23,6 @@ from bnstudy.output import echo
 from bnstudy.sweep.overview import exit_code, table, update_state
 from bnstudy.sweep.plan import Run
 
-LOCAL = "local:"
 TIME_TO_CONNECT = 10.0  # seconds
 TIME_TO_CHOOSE = 5.0  # after Ctrl-C
 TIME_TO_SAVE = 60.0
@@ -60,7 +60,7 @@ def run_plan(
     """
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said, we say
-    _check(scheduler)
+    addresses.check(scheduler)
     for run in runs:
         run.folder = run.folder.resolve()
         update_state(run)
@@ -73,22 +73,6 @@ def run_plan(
         finally:
             echo(table(runs))
     return exit_code(runs)
-
-
-def _check(scheduler: str) -> None:
-    """Refuse what is no address, instead of asking Dask, which would wait for it.
-
-    Raises:
-        UserError: it is neither an address nor local: and a number.
-
-    """
-    if scheduler.startswith(LOCAL):
-        number = scheduler.removeprefix(LOCAL)
-        if not number.isdecimal() or not 1 <= int(number) <= 999:
-            right = f"{LOCAL} needs a number of workers, 1 to 999, as in {LOCAL}4"
-            raise UserError(f"--scheduler {scheduler}: {right}")
-        return
-    addresses.check(scheduler)
 
 
 @contextlib.contextmanager
