@@ -44,7 +44,7 @@ for folder in folders:
     if file.exists():
         claims = json.loads(file.read_text(encoding="utf-8"))["claims"]
         counts = Counter(claim["verdict"] for claim in claims)
-        answer = ", ".join(f"{count} claims: {verdict}" for verdict, count in counts.items())
+        answer = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     else:
         answer = "not judged yet"
     print(f"{folder.name:<22} {answer}")
