@@ -129,7 +129,7 @@ def judge(measured: dict[str, Any]) -> list[Claim]:
         "test accuracy, (BN - none) / 2 - (renormalized - none)",
         {RENORM: -1, BN: 0.5, NONE: 0.5},
     )
-    if loses.verdict != OPEN and regularizes.verdict != REPLICATES:
+    if loses.verdict != OPEN and regularizes.verdict not in (OPEN, REPLICATES):
         loses = loses._replace(verdict=NOT_COMPARABLE, reason="there is no gain to explain")
     slower = _difference(
         arms,
@@ -225,7 +225,7 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
     """Draw how each arm fits, and what it reaches on test images."""
     arms = {arm: measured["arms"][arm] for arm in ARMS if measured["arms"].get(arm)}
     with style():
-        figure = StyledFigure(figsize=(10.5, 3.6), layout="constrained")
+        figure = StyledFigure(figsize=(10.5, 4.0), layout="constrained")
         cost, test, last = figure.subplots(1, 3)
         for arm, runs in arms.items():
             _curves(cost, arm, [run["costs"] for run in runs.values()])
@@ -235,7 +235,8 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
         for axes in (cost, test):
             axes.set_xlabel("epoch")
         if arms:
-            cost.legend()
+            handles, labels = cost.get_legend_handles_labels()
+            figure.legend(handles, labels, loc="outside lower center", ncols=len(arms))
         _ends(last, arms)
         primary = next(claim for claim in claims if claim.primary)
         figure.suptitle(f"Does batch norm regularize? {primary.statistic}: {primary.verdict}")
@@ -261,7 +262,7 @@ def _ends(axes: Axes, arms: Arms) -> None:
             axes.plot(place, run["test"], color=COLORS[number], linestyle="none", **mark)
         mean = np.mean([run["test"] for run in runs.values()])
         axes.hlines(mean, place - 0.25, place + 0.25, color="black", linewidth=1)
-    axes.set_xticks(range(len(arms)), arms, rotation=20)
+    axes.set_xticks(range(len(arms)), arms, rotation=30, ha="right")
     axes.set(ylabel="test accuracy (10,000 images)", title="the end, precise statistics")
     axes.margins(x=0.15, y=0.15)
     label = f"hollow: training accuracy below {FITS}"

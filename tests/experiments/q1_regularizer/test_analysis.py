@@ -76,6 +76,16 @@ def test_a_verdict_is_on_either_side_of_its_threshold(analysis, claim, changes, 
     assert verdicts(analysis, made_up(**changes))[claim] == verdict
 
 
+def test_while_the_gain_is_open_nobody_says_that_there_is_none(analysis):
+    """Renormalized does not fit, which is known before the other seeds are there."""
+    measured = made_up(seeds=1)
+    measured["arms"]["renormalized"]["0"]["training"] = 0.99
+    gain, loses, *_ = analysis.judge(measured)
+    assert gain.verdict == "open"
+    assert loses.verdict == "not comparable"
+    assert loses.reason.startswith("the training accuracy of renormalized_seed-0 is 0.9900")
+
+
 def test_a_small_gain_is_called_small_and_a_loss_is_not(analysis):
     small, loss = (analysis.judge(made_up(BN=bn, spread=1e-4))[0] for bn in (0.60005, 0.596))
     assert (small.verdict, loss.verdict) == (DOES_NOT, DOES_NOT)
