@@ -8,7 +8,7 @@ class UserError(Exception):
     """
 
 
-def one_line(text: object) -> str:
-    """Return text on one line, without control characters, cut at 300 characters."""
+def one_line(text: object, most: int = 300) -> str:
+    """Return text on one line, without control characters, cut at `most` characters."""
     shown = str(text) or type(text).__name__
-    return " ".join("".join(c if c.isprintable() else " " for c in shown[:300]).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in shown[:most]).split())

@@ -98,7 +98,7 @@ MUTATIONS = [
     (
         "forget the earlier starts",
         "run_folder/provenance.py",
-        "    entries = _earlier(path)\n",
+        "    entries = starts(folder)\n",
         "    entries = []\n",
         f"{PROVENANCE}::test_a_start_that_never_ended_was_killed_and_the_others_stay",
     ),

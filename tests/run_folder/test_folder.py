@@ -98,12 +98,50 @@ def test_the_lock_is_released_whatever_ends_the_run(run_folder):
         pass
 
 
+@pytest.mark.parametrize("error", [UserError("refused"), KeyboardInterrupt(), MemoryError()])
+def test_a_run_that_is_refused_before_its_training_leaves_its_place_as_it_was(tmp_path, error):
+    """So the corrected command, which is of another configuration, can have the folder."""
+    for fresh in (False, True):
+        with pytest.raises(type(error)), claim(tmp_path / "run", CONFIG, fresh=fresh):
+            raise error
+        assert not (tmp_path / "run").exists()
+    with claim(tmp_path / "run", bnstudy.load_config("a", ["quick"])):
+        pass
+
+
+def test_what_was_kept_aside_comes_back_if_the_new_run_is_refused(run_folder):
+    (run_folder / "result.json").write_text("precious")
+    with pytest.raises(UserError), claim(run_folder, CONFIG, fresh=True):
+        raise UserError("refused")
+    assert (run_folder / "result.json").read_text() == "precious"
+    assert not run_folder.with_name("run.old-1").exists()
+
+
+def _begin_and_fail(folder):
+    (folder / "environment.json").write_text("{}")
+    raise UserError("the cost became nan")
+
+
+def test_a_folder_stays_once_its_run_has_begun_or_others_had_made_it(tmp_path, run_folder):
+    with pytest.raises(UserError), claim(tmp_path / "begun", CONFIG):
+        _begin_and_fail(tmp_path / "begun")
+    with pytest.raises(UserError), claim(run_folder, CONFIG):
+        raise UserError("refused")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".DS_Store").write_text("x")
+    with pytest.raises(UserError), claim(tmp_path / "mine", CONFIG):
+        raise UserError("refused")
+    for place in (tmp_path / "begun", run_folder):
+        assert bnstudy.load_log(place).config == CONFIG
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [".DS_Store"]
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("precious")
     for fresh in (False, True):
         message = refusal(tmp_path / "thesis", fresh=fresh)
-        assert "is not a run folder (it contains thesis.tex); name a new one" in message
+        assert "is not a run folder (it contains thesis.tex); name a new folder" in message
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis" / "thesis.tex").read_text() == "precious"
 

@@ -35,6 +35,7 @@ def test_every_end_is_recorded(tmp_path, error, outcome):
             raise error
     (entry,) = entries(tmp_path)
     assert (entry["outcome"], entry["first_step"]) == (outcome, 7)
+    assert entry.get("error") == ("the cost became nan" if isinstance(error, UserError) else None)
     assert entry["command"] == "bnstudy run"
     assert entry["started"] <= entry["stopped"]
     assert entry["peak_memory_mb"] is None or entry["peak_memory_mb"] > 10

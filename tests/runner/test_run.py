@@ -225,6 +225,27 @@ def test_wrong_arguments_are_one_line(arguments, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"bn.axes": "activation", "data.train_limit": 51}, "leaves a last batch of one image"),
+        ({"bn.virtual_batch_size": 25, "data.train_limit": 60}, "leaves a last batch of 10 images"),
+        ({"training.devices": 3}, "TensorFlow has already started"),
+        ({"training.devices": 3, "data.train_limit": 51}, "bn.synchronized false each of"),
+    ],
+)
+def test_a_run_that_is_refused_leaves_no_folder_in_the_way_of_the_right_one(
+    tmp_path, monkeypatch, changes, says
+):
+    tf.config.list_logical_devices()  # TensorFlow starts
+    if says.startswith("bn."):
+        monkeypatch.setattr(training.devices, "choose", lambda wanted: ["CPU:0"] * wanted)
+    changes = {"data.augment": False, "training.batch_size": 50, "model.width": 0.05, **changes}
+    with pytest.raises(bnstudy.UserError, match=says):
+        bnstudy.run(bnstudy.load_config("c", ["quick"], overrides=changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_tilde_is_the_home_folder(unfinished, monkeypatch):
     monkeypatch.setenv("HOME", str(unfinished.parent))
     bnstudy.run(CONFIG, "~/run")

@@ -5,7 +5,10 @@ import json
 import pytest
 from sweep_helpers import configurations, finish, tiny_plan
 
+from bnstudy.errors import UserError
+from bnstudy.run_folder import checkpoint
 from bnstudy.run_folder.folder import claim
+from bnstudy.run_folder.provenance import record_run
 from bnstudy.sweep.overview import exit_code, listing, listing_as_json, table, update_state
 from bnstudy.sweep.plan import load_plan
 
@@ -34,6 +37,29 @@ def test_a_folder_says_whether_its_run_has_finished_or_is_in_use_or_cannot_begin
     update_state(runs[2])
     assert (runs[2].state, runs[2].exit_code) == ("failed", 2)
     assert "config.yaml" in runs[2].last_line
+
+
+def test_a_folder_of_another_configuration_is_described_for_readers_of_a_plan(runs):
+    (runs[2].folder / "config.yaml").parent.mkdir()
+    (runs[2].folder / "config.yaml").write_text("case: b\nseed: 2\n")
+    update_state(runs[2])
+    assert runs[2].state == "failed"
+    assert "made by another configuration" in runs[2].last_line
+    assert runs[2].last_line.endswith(
+        "; delete or move the folder, or change name: or out: in the plan"
+    )
+
+
+def test_a_run_that_failed_waits_with_what_the_next_sweep_does_and_why(runs):
+    (runs[2].folder / "environment.json").parent.mkdir()
+    with pytest.raises(UserError), record_run(runs[2].folder, [], 0):
+        raise UserError("the cost became nan by step 3")
+    checkpoint.save(runs[2].folder / "checkpoints", 2, {}, {})
+    update_state(runs[2])
+    why = "continues from step 2; the last time it failed: the cost became nan by step 3"
+    assert (runs[2].state, runs[2].last_line) == ("waiting", why)
+    assert listing(runs).splitlines()[3].endswith(f"{runs[2].folder}  {why}")
+    assert json.loads(listing_as_json(runs))[2]["why"] == why
 
 
 def test_the_table_counts_the_states_and_says_who_holds_a_folder(runs):

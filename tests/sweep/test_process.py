@@ -55,6 +55,16 @@ def test_lines_and_exit_code_are_those_of_the_run(tmp_path):
     assert line.startswith("bnstudy: --case: unknown case 'd'")
 
 
+def test_advice_about_the_folder_is_for_readers_of_a_plan(tmp_path):
+    (run,) = load_plan(tiny_plan(tmp_path, 1))
+    run.folder.mkdir(parents=True)
+    (run.folder / "config.yaml").write_text("case: b\n")
+    lines = []
+    assert Processes().carry_out(run.folder, run.arguments, lines.append, lambda: False) == 2
+    (line,) = lines
+    assert line.endswith("; delete or move the folder, or change name: or out: in the plan")
+
+
 def test_a_run_that_is_asked_to_stop_while_it_starts_leaves_nothing(tmp_path):
     (run,) = load_plan(tiny_plan(tmp_path, 1))
     code = Processes().carry_out(run.folder, run.arguments, lambda _: None, lambda: True)

@@ -116,7 +116,7 @@ def _execute(worker: Worker, run: Run) -> None:
         run.last_line = line
         _show(worker, run, line)
 
-    run.state = "running"
+    run.state, run.last_line = "running", ""
     code = _processes[worker.id].carry_out(
         run.folder, run.arguments, show, lambda: is_stopped(run), variables
     )

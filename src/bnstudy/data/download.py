@@ -43,8 +43,8 @@ def fetch(url: str = URL) -> Path:
 
     cache, name = cache_dir(), "cifar-10-python.tar.gz"
     help_offline = (
-        f"`curl -LO {url}` on a machine with network access, then `--data {name}` with its path; "
-        "`--preset quick` needs no download"
+        f"`curl -LO {url}` on a machine with network access, then `--data {name}` with its path "
+        "(data.dir in a plan); `--preset quick` needs no download"
     )
     try:
         # disable=None: a bar only on a terminal. leave=False: pooch resets its clock at the end.

@@ -16,6 +16,7 @@ import numpy as np
 
 from bnstudy.errors import UserError, one_line
 from bnstudy.run_folder import npz
+from bnstudy.run_folder.advice import START_OVER
 from bnstudy.run_folder.files import write_bytes_atomic
 
 MAX_TO_KEEP = 2  # the newest, and the one before it in case the newest is corrupt
@@ -69,7 +70,7 @@ def load_newest(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | 
             )
             path.rename(path.with_suffix(".damaged"))
     if paths:
-        raise UserError(f"{folder}: every checkpoint is corrupt; start over with --fresh")
+        raise UserError(f"{folder}: every checkpoint is corrupt; {START_OVER}")
     return None
 
 

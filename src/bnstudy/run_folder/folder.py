@@ -14,6 +14,7 @@ from bnstudy.config.load import differences, load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.run_folder import checkpoint, events, files, log, weights
+from bnstudy.run_folder.advice import NEW_FOLDER, START_OVER
 
 IN_USE = "is in use by"  # in the message that says so
 PATIENCE = 0.2  # seconds: whoever only looks whether a folder is in use has it locked for a moment
@@ -49,12 +50,12 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
     if epochs != len(run.metrics["epoch"]):
         raise UserError(
             f"{folder} is damaged: result.json has {epochs} epochs and metrics.csv "
-            f"{len(run.metrics['epoch'])}; start over with --fresh"
+            f"{len(run.metrics['epoch'])}; {START_OVER}"
         )
     if epochs > config.training.epochs:
         raise UserError(
             f"{folder} has {epochs} epochs already, more than training.epochs "
-            f"{config.training.epochs}; name a new folder with --out"
+            f"{config.training.epochs}; {NEW_FOLDER}"
         )
     ended = epochs == config.training.epochs or "diverged_at_step" in (run.result or {})
     return run.result if ended else None  # None: to be extended
@@ -63,6 +64,9 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
 @contextmanager
 def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None]:
     """Lock the folder, new or made by this configuration, so that no other process writes to it.
+
+    What is made here for a run that is refused before its training begins is removed again, and
+    what was moved aside comes back: the corrected command finds the folder as this one did.
 
     A run, finished or not, can be extended when the configuration asks for more epochs; `extend`
     does it, once the checkpoint has been read. The lock is the operating system's: it ends with the
@@ -80,16 +84,22 @@ def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None
     """
     folder = folder.resolve()
     if not folder.name:
-        raise UserError(f"{folder} is not a run folder; name a folder below it with --out")
+        raise UserError(f"{folder} is not a run folder; {NEW_FOLDER}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
+        aside = None
         if folder.exists():
             _refuse_other_files(folder)
-            if fresh:
-                backup(folder)
+            aside = backup(folder) if fresh else None
+        is_new = not (folder / "config.yaml").exists()
         folder.mkdir(exist_ok=True)
         _write_or_check_config(folder, config)
-        yield
+        try:
+            yield
+        except BaseException:
+            if is_new:
+                _unmake(folder, aside)
+            raise
 
 
 def backup(folder: Path) -> Path:
@@ -98,6 +108,19 @@ def backup(folder: Path) -> Path:
     while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
         number += 1
     return folder.rename(aside)
+
+
+def _unmake(folder: Path, aside: Path | None) -> None:
+    """Remove a new folder, unless it holds more than `claim` has made; bring back the old one."""
+    made = {"config.yaml", "metrics.csv"}
+    if {path.name for path in folder.iterdir() if not files.is_clutter(path)} != made:
+        return  # the training has begun
+    for name in made:
+        (folder / name).unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+        if aside is not None:
+            aside.rename(folder)
 
 
 @contextmanager
@@ -143,17 +166,13 @@ def _read_holder(note: Path) -> str:
 def _refuse_other_files(folder: Path) -> None:
     """Refuse a folder that holds files but no run."""
     if not folder.is_dir():
-        raise UserError(f"{folder} is a file; name a new folder with --out")
+        raise UserError(f"{folder} is a file; {NEW_FOLDER}")
     paths = folder.iterdir()
     names = {p.name for p in paths if not files.is_temporary(p) and not files.is_clutter(p)}
     if (folder / "config.yaml").exists() and not (folder / "config.yaml").is_file():
-        raise UserError(
-            f"{folder}: config.yaml is not a regular file; name a new folder with --out"
-        )
+        raise UserError(f"{folder}: config.yaml is not a regular file; {NEW_FOLDER}")
     if "config.yaml" not in names and (others := names - {"metrics.csv"}):
-        raise UserError(
-            f"{folder} is not a run folder (it contains {min(others)}); name a new one with --out"
-        )
+        raise UserError(f"{folder} is not a run folder (it contains {min(others)}); {NEW_FOLDER}")
 
 
 def _write_or_check_config(folder: Path, config: Config) -> None:
@@ -169,8 +188,7 @@ def _write_or_check_config(folder: Path, config: Config) -> None:
         files.write_text_atomic(folder / "config.yaml", config.to_yaml())  # last: now it is a run
     if (folder / "result.json").exists() and not checkpoint.newest(folder / "checkpoints"):
         raise UserError(
-            f"{folder} has no checkpoints to extend the run from; name a new folder with --out, or "
-            "start over with --fresh"
+            f"{folder} has no checkpoints to extend the run from; {NEW_FOLDER}, or {START_OVER}"
         )
 
 
@@ -206,5 +224,5 @@ def _check_same(folder: Path, config: Config) -> None:
     if different:
         raise UserError(
             f"{folder} was made by another configuration ({'; '.join(different)}); "
-            "name a new folder with --out, or start over with --fresh"
+            f"{NEW_FOLDER}, or {START_OVER}"
         )

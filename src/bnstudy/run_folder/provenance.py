@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bnstudy.errors import UserError
+from bnstudy.errors import UserError, one_line
 from bnstudy.interrupts import Interrupted
 from bnstudy.run_folder import files
 from bnstudy.run_folder.environment import environment, peak_memory_mb
@@ -28,7 +28,7 @@ def record_run(folder: Path, command: Sequence[str], first_step: int) -> Iterato
 
     """
     path = folder / "environment.json"
-    entries = _earlier(path)
+    entries = starts(folder)
     for earlier in entries:
         if earlier.get("outcome") == "running":
             earlier["outcome"] = "killed"
@@ -49,12 +49,22 @@ def record_run(folder: Path, command: Sequence[str], first_step: int) -> Iterato
     except (Interrupted, KeyboardInterrupt):  # asked to stop, once or twice
         outcome = "interrupted"
         raise
+    except UserError as error:  # says what is needed; others may name paths of this machine
+        entry["error"] = one_line(error)
+        raise
     finally:
         entry |= {"stopped": _now(), "outcome": outcome, "peak_memory_mb": peak_memory_mb()}
         files.write_json(path, {"continuations": entries})
 
 
-def _earlier(path: Path) -> list[dict[str, Any]]:
+def starts(folder: Path) -> list[dict[str, Any]]:
+    """Return the entries of environment.json, one for each start of a run; none before the first.
+
+    Raises:
+        UserError: environment.json is damaged.
+
+    """
+    path = folder / "environment.json"
     entries = (files.read_json(path) or {"continuations": []}).get("continuations")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{path} is damaged: it must hold a list of continuations; remove it")

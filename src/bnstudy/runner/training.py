@@ -19,6 +19,7 @@ from bnstudy.data.dataset import Dataset
 from bnstudy.data.standardize import standardizers
 from bnstudy.errors import UserError
 from bnstudy.run_folder import checkpoint
+from bnstudy.run_folder.advice import START_OVER
 from bnstudy.run_folder.log import EpochMetrics
 from bnstudy.runner.optimizers import learning_rate
 from bnstudy.runner.progress import ProgressBar
@@ -238,7 +239,7 @@ class Training:
         if made_by is not None and made_by != self._made_by:
             raise UserError(
                 f"{folder}: the checkpoint is of another configuration or of other images; "
-                "start over with --fresh"
+                f"{START_OVER}"
             )
         variables = self.variables
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -250,7 +251,7 @@ class Training:
         }:
             raise UserError(
                 f"{folder}: the checkpoint is of another network or version of bnstudy; "
-                "start over with --fresh"
+                f"{START_OVER}"
             )
         for name, variable in variables.items():
             variable.assign(arrays[name])

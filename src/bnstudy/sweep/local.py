@@ -111,7 +111,7 @@ class _Work:
             if IN_USE not in line:  # `_leave` says that
                 echo(f"{run.folder.name}: {line}")
 
-        run.state = "running"
+        run.state, run.last_line = "running", ""
         code = self._processes.carry_out(run.folder, run.arguments, show, self._stop)
         settle(run, code, stopped=self._stop())
         self._overtaken |= run.state == "elsewhere"

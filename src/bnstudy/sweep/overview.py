@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 from bnstudy.errors import UserError, one_line
+from bnstudy.run_folder.advice import in_a_plan
 from bnstudy.sweep.plan import Run
 
 
 def update_state(run: Run) -> None:
     """Look into the folder of a run: has it finished, is it in use, can it be used at all?"""
     from bnstudy.run_folder.folder import finished_result, user_of  # NumPy: not for a wrong plan
+    from bnstudy.run_folder.prospect import prospect
 
     try:
         if finished_result(run.folder, run.config) is not None:
@@ -17,9 +19,10 @@ def update_state(run: Run) -> None:
         elif (holder := user_of(run.folder)) is not None:
             run.state, run.last_line = "elsewhere", f"in use by {holder}"
         else:
-            run.state = "waiting"
+            run.state, run.last_line = "waiting", prospect(run.folder)
     except (UserError, OSError) as error:
-        run.state, run.last_line, run.exit_code = "failed", one_line(error), 2
+        why = one_line(in_a_plan(str(error)), most=3000)  # what to do is at its end
+        run.state, run.last_line, run.exit_code = "failed", why, 2
 
 
 def exit_code(runs: list[Run]) -> int:
@@ -45,17 +48,18 @@ def table(runs: list[Run]) -> str:
 
 
 def listing(runs: list[Run]) -> str:
-    """Return index, name, state and folder of every run as a table."""
+    """Return index, name, state and folder of every run as a table, and the reason of the state."""
     width = max(len(run.folder.name) for run in runs)
     lines = [f"index  {'run':<{width}}  state      folder"]
     for run in runs:
         name = run.folder.name
-        lines.append(f"{run.index:>5}  {name:<{width}}  {run.state:<9}  {run.folder}")
+        why = f"  {run.last_line}" if run.last_line else ""
+        lines.append(f"{run.index:>5}  {name:<{width}}  {run.state:<9}  {run.folder}{why}")
     return "\n".join(lines)
 
 
 def listing_as_json(runs: list[Run]) -> str:
-    """Return the same as JSON, and why a run has failed or cannot begin."""
+    """Return the same as JSON."""
     rows = [
         {
             "index": run.index,

@@ -45,7 +45,7 @@ class Run:
         index: in the plan, from 0.
         file: the plan's own configuration of the run, if it has one.
         state: waiting, running, finished, failed, interrupted, or elsewhere: in use by others.
-        last_line: that it printed, or why it has failed or cannot begin.
+        last_line: that it printed, or why it has failed, cannot begin, or does not begin anew.
         exit_code: of its process, once that has ended.
 
     """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bnstudy.interrupts import STOP_AT_END_OF_INPUT
+from bnstudy.run_folder.advice import in_a_plan
 
 
 class Processes:
@@ -29,7 +30,7 @@ class Processes:
         Args:
             folder: of the run.
             arguments: of `bnstudy run`, without the folder.
-            show: is given every line that it prints.
+            show: is given every line that it prints, with advice that is right for a plan.
             stop: whether runs have been asked to stop in the meantime.
             variables: of its environment, besides ours.
 
@@ -50,7 +51,7 @@ class Processes:
             if stop():  # asked before it was in the list
                 process.send_signal(signal.SIGTERM)
             for line in process.stderr or ():
-                show(line.strip())
+                show(in_a_plan(line.strip()))
             code = process.wait()
             del self._running[folder]
             return code
