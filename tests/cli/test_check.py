@@ -85,6 +85,19 @@ def test_a_configuration_file_and_the_default_width(capsys, write_config, monkey
         (["--seed", "-1"], "must be an integer >= 0, got -1"),
         (["--set", "bn.axis=channel"], "did you mean 'bn.axes'?"),
         (["--data", "x"], "--data"),
+        (
+            ["--devices", "2", "--set", "training.devices=3"],
+            "--devices 2 contradicts --set training.devices=3; drop one of them",
+        ),
+        (
+            ["--devices", "2", "--set", "training={devices: 3}"],
+            "--devices 2 contradicts --set training.devices=3; drop one of them",
+        ),
+        (["--devices", "51"], "training.devices from --devices)"),
+        (
+            ["--devices", "2", "--set", "bn.renorm=true"],
+            "(bn.renorm from --set, training.devices from --devices)",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(capsys, arguments, says):

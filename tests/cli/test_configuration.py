@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from bnstudy.cli.configuration import add_set_and_data, at_least, overrides_of
+from bnstudy.cli.configuration import add_set_and_data, at_least, changes_of
 from bnstudy.errors import UserError
 
 
@@ -14,15 +14,28 @@ def parse(*arguments):
     return parser.parse_args(arguments)
 
 
-def test_set_and_data_are_overrides_by_key():
-    options = parse("--set", "seed=3", "--set", "bn.scale=false", "--data", "somewhere")
-    assert overrides_of(options) == {"seed": 3, "bn.scale": False, "data.dir": "somewhere"}
-    assert overrides_of(parse()) == {}
+DATA = {"--data": "data.dir"}
+
+
+def test_set_and_data_are_changes_by_key_and_remember_their_option():
+    options = parse("--set", "seed=3", "--set", "bn={scale: false}", "--data", "somewhere")
+    changes, sources = changes_of(options, DATA)
+    assert changes == {"seed": 3, "bn.scale": False, "data.dir": "somewhere"}
+    assert sources == {"seed": "--set", "bn.scale": "--set", "data.dir": "--data"}
+    assert changes_of(parse(), DATA) == ({}, {})
 
 
 def test_the_last_of_two_wins():
-    assert overrides_of(parse("--set", "seed=3", "--set", "seed=4")) == {"seed": 4}
-    assert overrides_of(parse("--set", "data.dir=x", "--data", "y")) == {"data.dir": "y"}
+    assert changes_of(parse("--set", "seed=3", "--set", "seed=4"), {})[0] == {"seed": 4}
+
+
+@pytest.mark.parametrize("text", ["data.dir=x", "data={dir: x}"])
+def test_an_option_and_a_key_that_say_different_things_are_refused(text):
+    with pytest.raises(UserError) as caught:
+        changes_of(parse("--set", text, "--data", "y"), DATA)
+    says = "--data 'y' contradicts --set data.dir='x'; drop one of them"
+    assert str(caught.value) == says
+    assert changes_of(parse("--set", text, "--data", "x"), DATA)[0] == {"data.dir": "x"}
 
 
 def test_presets_keep_their_order():
@@ -32,7 +45,7 @@ def test_presets_keep_their_order():
 
 def test_a_text_that_sets_nothing_is_refused():
     with pytest.raises(UserError, match="KEY=VALUE"):
-        overrides_of(parse("--set", "seed"))
+        changes_of(parse("--set", "seed"), {})
 
 
 @pytest.mark.parametrize("text", ["1", "0", "-3", "2.5", "x", "", "1e3"])

@@ -37,10 +37,25 @@ def test_case_preset_file_set_and_seed_reach_the_configuration_in_this_order(wri
     file = write_config("seed: 2\ntraining: {epochs: 7}\nbn: {momentum: 0.5}\n")
     config = config_of(
         *("--case", "c", "--preset", "quick", "--config", str(file)),
-        *("--set", "training.epochs=8", "--set", "seed=3", "--seed", "4"),
+        *("--set", "training.epochs=8", "--seed", "4"),
     )
     assert (config.case, config.data.name, config.bn.momentum) == ("c", "digits", 0.5)
     assert (config.training.epochs, config.seed) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--seed", "-1"], "got -1 (from --seed)"),
+        (["--set", "seed=-1"], "got -1 (from --set)"),
+        (["--data", ""], "got '' (from --data)"),
+        (["--seed", "4", "--set", "seed=3"], "--seed 4 contradicts --set seed=3"),
+    ],
+)
+def test_the_option_that_is_wrong_is_named(arguments, says):
+    with pytest.raises(UserError) as caught:
+        config_of("--case", "a", *arguments)
+    assert says in str(caught.value)
 
 
 def test_seed_0_is_a_seed(write_config):

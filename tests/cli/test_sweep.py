@@ -50,6 +50,9 @@ def test_jobs_that_are_not_a_positive_integer_are_refused(write_config, capsys, 
         (["--only", "x"], "must be an index or a range such as 3-7, got x"),
         (["--only", "1-"], "must be an index or a range such as 3-7, got 1-"),
         (["--json"], "--json works only with --list; add --list or drop --json"),
+        (["--list", "--scheduler", "local:2"], "--list runs nothing; drop --scheduler or --list"),
+        (["--list", "--jobs", "2"], "--list runs nothing; drop --jobs or --list"),
+        (["--list", "--fail-fast"], "--list runs nothing; drop --fail-fast or --list"),
     ],
 )
 def test_runs_that_the_plan_does_not_have_are_refused_in_one_line(

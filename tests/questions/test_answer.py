@@ -154,6 +154,8 @@ def test_fresh_trains_all_and_keeps_aside_only_what_was_complete(finish, monkeyp
         (Options(published=Path("docs")), "docs is not a run folder .* and holds none"),
         (Options(fresh=True, published=Path("docs")), "--fresh uses no published runs"),
         (Options(fresh=True, train=False), "--fresh trains"),
+        (Options(jobs=2, train=False), "drop --jobs or --no-training"),
+        (Options(scheduler="local:2", train=False), "drop --scheduler or --no-training"),
     ],
 )
 def test_wrong_options_are_one_line(options, says):

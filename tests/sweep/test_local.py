@@ -213,7 +213,7 @@ def without_seconds(metrics):
 ROOT = Path(__file__).parents[2]
 
 
-def job(place, program, task):
+def job(place, program, task, plan="plan.yaml"):
     """Start a task of docs/slurm.sh as SLURM would, with a `bnstudy` and a `scontrol` of ours."""
     tools = place / "tools"
     tools.mkdir(exist_ok=True)
@@ -227,16 +227,42 @@ def job(place, program, task):
         "SLURM_ARRAY_TASK_ID": str(task),
         "SLURM_CPUS_PER_TASK": "1",
     }
-    command = ["bash", ROOT / "docs/slurm.sh"]
-    return subprocess.Popen(command, cwd=place, env=variables, stdout=subprocess.PIPE, text=True)
+    command = ["bash", ROOT / "docs/slurm.sh", *([plan] if plan else [])]
+    return subprocess.Popen(
+        command,
+        cwd=place,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_a_task_of_a_job_array_ends_as_its_run_does(tmp_path, code):
-    process = job(tmp_path, f'echo "$@" $TF_NUM_INTRAOP_THREADS; exit {code}', 3)
-    assert process.communicate(timeout=20)[0] == "sweep plan.yaml --only 3 1\n"
+    program = f'echo "$2|$@" $TF_NUM_INTRAOP_THREADS; exit {code}'
+    process = job(tmp_path, program, 3, plan="my plan.yaml")
+    said = "my plan.yaml|sweep my plan.yaml --only 3 1\n"
+    assert process.communicate(timeout=20)[0] == said
     assert process.returncode == code
     assert not (tmp_path / "scontrol").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "plan", "says"), [(3, None, "which plan?"), ("", "plan.yaml", "which runs?")]
+)
+def test_a_job_without_a_plan_or_an_array_says_how_it_is_submitted(tmp_path, task, plan, says):
+    process = job(tmp_path, "echo begun", task, plan)
+    out, error = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert out == ""
+    assert f"{says} sbatch --array=0-14 slurm.sh PLAN" in error
+
+
+def test_the_page_shows_the_command_that_the_script_takes():
+    page, script = ((ROOT / "docs" / name).read_text() for name in ("scale.md", "slurm.sh"))
+    assert "\nsbatch --array=0-14 docs/slurm.sh plan.yaml\n" in page
+    assert "#SBATCH --array" not in script
 
 
 def test_a_task_whose_time_is_up_saves_and_is_queued_again(tmp_path):

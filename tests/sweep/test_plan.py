@@ -55,6 +55,26 @@ runs:
     assert (runs[-1].config.bn.momentum, runs[-1].config.training.epochs) == (0.5, 2)
 
 
+def test_a_key_in_its_group_is_the_dotted_key_and_gives_the_same_folder(write_plan):
+    one, other = (
+        load_plan(write_plan({"grid": {"case": ["a"], **width, "seed": [3]}}))
+        for width in ({"model.width": [0.05, 1]}, {"model": [{"width": 0.05}, {"width": 1}]})
+    )
+    assert one[0].folder.name == "case-a_model.width=0.05_seed-3"
+    assert [(run.folder, run.config, run.arguments) for run in one] == [
+        (run.folder, run.config, run.arguments) for run in other
+    ]
+
+
+def test_a_case_that_contradicts_a_file_is_described_without_options(write_plan, write_config):
+    write_config("extends: cases/b\n", "own.yaml")
+    with pytest.raises(bnstudy.UserError) as caught:
+        load_plan(write_plan({"runs": [{"case": "a", "config": "own.yaml"}]}))
+    assert str(caught.value).endswith(
+        "run 0: the plan says case 'a', but configs/cases/b.yaml says case 'b'; drop one of them"
+    )
+
+
 def test_the_arguments_of_a_run_make_its_configuration(write_plan, tmp_path):
     """The arguments of its process resolve to the configuration that was checked."""
     (tmp_path / "own.yaml").write_text("extends: cases/b\nbn: {momentum: 0.7}\n")
@@ -111,6 +131,15 @@ def test_a_value_that_is_not_the_path_of_a_plan_is_one_line(path):
         ("grid: {case: [a, d]}", "run 1: .*unknown case 'd'; the cases are a, b, c"),
         ("grid: {case: [a], bn.momentun: [1]}", "run 0: .*did you mean 'bn.momentum'"),
         ("runs: [{seed: 1}]", "run 0: which case"),
+        ("runs: [{case: a, cases: 1}]", "plan.yaml: run 0: unknown key 'cases'; "),
+        ("runs: [{case: a, model: {q: 1}}]", "plan.yaml: run 0: unknown key 'model.q'; "),
+        ("runs: [{case: a, model: 3}]", r"run 0: model: must be a group .* \(from the plan\)"),
+        ("runs: [{case: a, seed: -1}]", r"run 0: seed: .* got -1 \(from the plan\)"),
+        ("runs: [{case: d}]", "plan.yaml: run 0: unknown case 'd'"),
+        ("runs: [{case: a, model.width: 1, model: {width: 1}}]", "run 0: model.width is given twi"),
+        ("grid: {case: [a], seed: []}", "grid: 'seed' is an empty list; give at least one value"),
+        ("grid: {case: []}\nruns: [{case: a}]", "grid: 'case' is an empty list"),
+        ("grid: {}\nruns: []", "grid is empty; runs is empty; a plan needs a grid, or a list"),
         ("runs: [{case: a, preset: {}}, {case: a, preset: 3}]", "run 1: preset"),
         ("runs: [{case: a}, {case: a}]", "two runs would go to logs/case-a_seed-0"),
         ("runs: [{case: a, name: ../x}]", "name: must name one folder"),
@@ -129,7 +158,7 @@ def test_a_wrong_plan_is_one_line_and_nothing_is_run(write_plan, capsys, text, s
     assert main(["sweep", str(write_plan(text))]) == 2
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
-
+    assert "--" not in printed.err, "an option, where there is only a plan"
     assert re.search(says, printed.err)
     assert printed.out == ""
 

@@ -5,7 +5,7 @@ import json
 import sys
 
 from bnstudy.backend import cpu
-from bnstudy.cli.configuration import Commands, add_set_and_data, at_least, overrides_of
+from bnstudy.cli.configuration import Commands, add_set_and_data, at_least, changes_of
 from bnstudy.errors import UserError
 from bnstudy.interrupts import EXIT_CODE
 from bnstudy.output import echo
@@ -77,20 +77,21 @@ def run(options: argparse.Namespace) -> int:
 
     native = ["float32", "bfloat16"] if cpu.has_bfloat16() else ["float32"]
     precisions = options.precision or native
+    overrides, _ = changes_of(options, {"--data": "data.dir"})
     if options.convolutions:
         if options.case or options.peers or options.also:
             raise UserError(
                 "bench: --convolutions cannot be combined with --case, --peers or --also; "
                 "drop those"
             )
-        contenders = measure.make_convolutions(precisions, options.preset, overrides_of(options))
+        contenders = measure.make_convolutions(precisions, options.preset, overrides)
         report, lines = tables.convolution_report, tables.convolution_lines
     else:
         contenders = measure.make_contenders(
             cases=options.case or ["a", "b", "c"],
             precisions=precisions,
             presets=options.preset,
-            overrides=overrides_of(options),
+            overrides=overrides,
             steps=options.steps,
             peers=options.peers,
             also=options.also,

@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from bnstudy.cli.configuration import Commands, add_preset_and_set, at_least, path
-from bnstudy.config.load import load_config, parse_set
+from bnstudy.cli.configuration import Commands, add_preset_and_set, at_least, changes_of, path
+from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.output import echo
@@ -106,14 +106,13 @@ def _config_of(options: argparse.Namespace) -> Config:
         UserError: it is wrong, or several devices cannot be used in this process.
 
     """
+    changes, sources = changes_of(options, {"--devices": "training.devices"})
     overrides: dict[str, Any] = {"model.width": WIDTH}
     if options.devices:
         overrides["bn.synchronized"] = True
-    overrides |= dict(map(parse_set, options.set))
-    if options.devices:
-        overrides["training.devices"] = options.devices
+    overrides |= changes
     case = options.case or (None if options.config else "c")
-    config = load_config(case, options.preset, options.config, overrides)
+    config = load_config(case, options.preset, options.config, overrides, sources=sources)
     if (devices := config.training.devices) == 1:
         return config
     if not config.can_change_devices():

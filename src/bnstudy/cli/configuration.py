@@ -1,11 +1,13 @@
 """The options that several commands share, most of which choose the configuration."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from bnstudy.config.load import parse_set
+from bnstudy.config.schema import flatten
+from bnstudy.config.yaml_reader import show
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
 
@@ -33,12 +35,30 @@ def add_jobs_and_scheduler(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", metavar="ADDRESS", help="a Dask scheduler, or local:4 (docs/scale.md)")
 
 
-def overrides_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what --set and --data change, by key."""
-    overrides = dict(parse_set(text) for text in options.set)
-    if options.data is not None:
-        overrides["data.dir"] = options.data
-    return overrides
+def changes_of(
+    options: argparse.Namespace, shorthands: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what the options change, by key, and the option that each change comes from.
+
+    Args:
+        options: `set`, and those of `shorthands`.
+        shorthands: options that stand for a key: {"--data": "data.dir"}.
+
+    Raises:
+        UserError: --set is wrong, or says something else than such an option.
+
+    """
+    changes = dict(flatten(dict(map(parse_set, options.set))))
+    sources = dict.fromkeys(changes, "--set")
+    for option, key in shorthands.items():
+        value = getattr(options, option.removeprefix("--"))
+        if value is None:
+            continue
+        if changes.get(key, value) != value:
+            other = f"--set {key}={show(changes[key])}"
+            raise UserError(f"{option} {show(value)} contradicts {other}; drop one of them")
+        changes[key], sources[key] = value, option
+    return changes, sources
 
 
 def at_least(least: int) -> Callable[[str], int]:

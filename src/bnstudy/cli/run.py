@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import bnstudy
-from bnstudy.cli.configuration import Commands, add_set_and_data, overrides_of, path
+from bnstudy.cli.configuration import Commands, add_set_and_data, changes_of, path
 from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
@@ -61,10 +61,8 @@ def config_of(options: argparse.Namespace) -> Config:
         UserError: it is wrong, or names no case.
 
     """
-    overrides = overrides_of(options)
-    if options.seed is not None:
-        overrides["seed"] = options.seed
-    config = load_config(options.case, options.preset, options.config, overrides)
+    changes, sources = changes_of(options, {"--seed": "seed", "--data": "data.dir"})
+    config = load_config(options.case, options.preset, options.config, changes, sources=sources)
     if config.case is None:
         raise UserError("which case? use --case a, b or c, or extend one in your --config file")
     return config

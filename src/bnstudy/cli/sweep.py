@@ -53,12 +53,25 @@ def run(options: argparse.Namespace) -> int:
     """Run what has not finished, or list what there is."""
     if options.json and not options.list:
         raise UserError("sweep: --json works only with --list; add --list or drop --json")
+    if options.list:
+        _refuse_options_of_runs(options)
     runs = select(sweep.load_plan(options.plan), options.only)
     if options.list:
         return list_runs(runs, as_json=options.json)
     if options.scheduler is not None:
         return cluster.run_plan(runs, options.scheduler, fail_fast=options.fail_fast)
     return sweep.run_plan(runs, options.jobs, fail_fast=options.fail_fast)
+
+
+def _refuse_options_of_runs(options: argparse.Namespace) -> None:
+    """Refuse what says how runs are made, where none is."""
+    given = {
+        "--scheduler": options.scheduler is not None,
+        "--jobs": options.jobs != 1,
+        "--fail-fast": options.fail_fast,
+    }
+    for option in (option for option, is_given in given.items() if is_given):
+        raise UserError(f"sweep: --list runs nothing; drop {option} or --list")
 
 
 def list_runs(runs: list[Run], *, as_json: bool) -> int:

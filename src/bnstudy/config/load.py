@@ -40,6 +40,8 @@ def load_config(
     presets: Iterable[str] = (),
     file: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    *,
+    sources: Mapping[str, str] | None = None,
 ) -> Config:
     """Resolve base.yaml < case < presets < file < overrides.
 
@@ -49,6 +51,8 @@ def load_config(
         presets: names such as "quick"; later ones win.
         file: a YAML file with the keys that differ.
         overrides: dotted keys, or groups, with their values.
+        sources: what messages call the place of an override, or of "case", by key; "--set" and
+            "--case" unless given.
 
     Returns:
         The complete configuration.
@@ -68,8 +72,10 @@ def load_config(
         overlays += _chain(_shipped("preset", preset))
     if file is not None:
         overlays += _chain(user_path(file, "file", "the path of a configuration file"))
-    overlays += [_Overlay("--set", {str(key): value}) for key, value in (overrides or {}).items()]
-    case = _only_case(case, overlays)
+    sources = sources or {}
+    for key, value in (overrides or {}).items():
+        overlays.append(_Overlay(sources.get(key, "--set"), {str(key): value}))
+    case = _only_case(case, sources.get("case", "--case"), overlays)
     if case is not None:
         overlays += _chain(_shipped("case", case))
     # A stable sort: base.yaml and the case come first, whichever file extends them.
@@ -172,9 +178,9 @@ def _shipped(kind: str, name: Any, where: str = "") -> Path:
     return configs_dir() / f"{kind}s" / f"{name}.yaml"
 
 
-def _only_case(case: str | None, overlays: list[_Overlay]) -> str | None:
+def _only_case(case: str | None, source: str, overlays: list[_Overlay]) -> str | None:
     """Return the chosen case, and refuse two different ones: the run's name would be wrong."""
-    stated = [("--case", case)] if case is not None else []
+    stated = [(source, case)] if case is not None else []
     stated += [(x.source, x.values["case"]) for x in overlays if "case" in x.values and _rank(x)]
     for source, value in stated:
         if value is not None:

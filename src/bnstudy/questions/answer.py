@@ -102,6 +102,9 @@ def _check(options: Options) -> None:
         raise UserError("question: --fresh uses no published runs; drop --published or --fresh")
     if options.fresh and not options.train:
         raise UserError("question: --fresh trains; drop --no-training or --fresh")
+    if not options.train and (options.scheduler is not None or options.jobs != 1):
+        option = "--jobs" if options.scheduler is None else "--scheduler"
+        raise UserError(f"question: --no-training trains nothing; drop {option} or --no-training")
     if options.write and checkout() is None:
         raise UserError(
             "question: --write needs a checkout of the repository, not an installed copy"

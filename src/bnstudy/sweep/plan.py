@@ -10,7 +10,7 @@
       - {case: c, preset: [lite, as_posted], name: as-posted}
 
 A run has `case`, `preset` (a name or several), `config` (a file, relative to the plan), `name` (of
-its folder), and any key of the configuration.
+its folder), and any key of the configuration, dotted or in its group: `model: {width: 0.25}`.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from bnstudy.config.load import load_config
-from bnstudy.config.schema import Config
+from bnstudy.config.schema import Config, flatten
 from bnstudy.config.yaml_reader import read_yaml, show
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
@@ -31,6 +31,7 @@ from bnstudy.run_folder.name import run_name
 
 PLAN_KEYS = ("out", "grid", "runs")
 MAX_RUNS = 10_000
+OURS = "the plan"  # as messages call the source of what a run states itself
 MAX_NAME = 200  # bytes; file systems take 255, and the lock beside a folder needs some
 
 
@@ -81,7 +82,8 @@ def load_plan(path: str | Path) -> list[Run]:
     entries = _entries(plan, path)
     runs = [_make_run(entry, out, path, index) for index, entry in enumerate(entries)]
     if not runs:
-        raise UserError(f"{path}: a plan needs a grid, or a list of runs")
+        stated = [f"{key} is empty; " for key in ("grid", "runs") if key in plan]
+        raise UserError(f"{path}: {''.join(stated)}a plan needs a grid, or a list of runs")
     folders = [run.folder for run in runs]
     if twice := {folder for folder in folders if folders.count(folder) > 1}:
         raise UserError(f"{path}: two runs would go to {min(twice)}; give one a name")
@@ -115,6 +117,10 @@ def _entries(plan: Mapping[str, Any], path: Path) -> Iterator[Mapping[str, Any]]
     grid, runs = plan.get("grid", {}), plan.get("runs", [])
     if not isinstance(grid, Mapping) or not all(isinstance(v, list) for v in grid.values()):
         raise UserError(f"{path}: grid: must map keys to lists of values")
+    for key, values in grid.items():
+        if not values:
+            right = "give at least one value, or drop the key"
+            raise UserError(f"{path}: grid: {show(key)} is an empty list; {right}")
     if not isinstance(runs, list) or not all(isinstance(run, Mapping) for run in runs):
         raise UserError(f"{path}: runs: must be a list of mappings such as {{case: c, seed: 1}}")
     count = len(runs)
@@ -132,7 +138,7 @@ def _entries(plan: Mapping[str, Any], path: Path) -> Iterator[Mapping[str, Any]]
 
 
 def _make_run(entry: Mapping[str, Any], out: Path, path: Path, index: int) -> Run:
-    keys = dict(entry)
+    keys = _dotted(entry, f"{path}: run {index}")
     case, name, file = (keys.pop(key, None) for key in ("case", "name", "config"))
     presets = keys.pop("preset", None) or []
     presets = [presets] if isinstance(presets, str) else presets
@@ -143,11 +149,13 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, index: int) -> Ru
             raise UserError(f"config: must be a file, got {show(file)}")
         if file is not None:
             file = path.parent / user_path(file, "config", "a file")
-        config = load_config(case, presets, file, keys)
+        sources = dict.fromkeys(("case", *keys), OURS)
+        config = load_config(case, presets, file, keys, sources=sources)
         if config.case is None:
             raise UserError("which case? say case: a, b or c")
     except UserError as error:
-        raise UserError(f"{path}: run {index}: {error}") from None
+        what = str(error).removeprefix(f"{OURS}: ")
+        raise UserError(f"{path}: run {index}: {what}") from None
     arguments = ["--case", config.case]
     arguments += [part for preset in presets for part in ("--preset", preset)]
     arguments += ["--config", str(file)] if file is not None else []
@@ -159,6 +167,16 @@ def _make_run(entry: Mapping[str, Any], out: Path, path: Path, index: int) -> Ru
     if not _names_a_folder(name):
         raise UserError(f"{path}: run {index}: name: must name one folder, got {show(name)}")
     return Run(config, out / name, arguments, index=index, file=file)
+
+
+def _dotted(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return what a run states with the keys in groups dotted, so that both are named the same."""
+    keys: dict[str, Any] = {}
+    for key, value in flatten(entry):
+        if key in keys:
+            raise UserError(f"{where}: {key} is given twice, nested and dotted; drop one")
+        keys[key] = value
+    return keys
 
 
 def _names_a_folder(name: Any) -> bool:
