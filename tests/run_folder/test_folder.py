@@ -113,8 +113,8 @@ def test_what_was_kept_aside_comes_back_if_the_new_run_is_refused(run_folder):
     (run_folder / "result.json").write_text("precious")
     with pytest.raises(UserError), claim(run_folder, CONFIG, fresh=True):
         raise UserError("refused")
-    assert (run_folder / "result.json").read_text() == "precious"
     assert not run_folder.with_name("run.old-1").exists()
+    assert (run_folder / "result.json").read_text() == "precious"
 
 
 def _begin_and_fail(folder):
@@ -132,6 +132,7 @@ def test_a_folder_stays_once_its_run_has_begun_or_others_had_made_it(tmp_path, r
     with pytest.raises(UserError), claim(tmp_path / "mine", CONFIG):
         raise UserError("refused")
     for place in (tmp_path / "begun", run_folder):
+        assert (place / "config.yaml").is_file()
         assert bnstudy.load_log(place).config == CONFIG
     assert [path.name for path in (tmp_path / "mine").iterdir()] == [".DS_Store"]
 
