@@ -43,7 +43,9 @@ def test_it_prints_json_and_its_tables(capsys, monkeypatch):
             ["--convolutions", "--peers"],
             "--convolutions cannot be combined with --case, --peers or --also; drop those",
         ),
-        (["--also", "bn.scale=no,bn.centre=false"], "bn.centre"),
+        (["--also", "bn.scale=no,bn.centre=false"], "--also: unknown key 'bn.centre'"),
+        (["--data", ""], "got '' (from --data)"),
+        (["--set", "bn.centre=false"], "--set: unknown key 'bn.centre'"),
         (["--also", "bn.scale"], "--also 'bn.scale': must be KEY=VALUE"),
     ],
 )

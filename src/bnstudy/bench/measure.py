@@ -9,7 +9,7 @@ import multiprocessing
 import signal
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -69,6 +69,7 @@ def make_contenders(
     steps: int,
     peers: bool,
     also: Sequence[str] = (),
+    sources: Mapping[str, str] | None = None,
 ) -> list[Contender]:
     """Return the contenders: each case, and case c also with automatic gradients.
 
@@ -80,6 +81,7 @@ def make_contenders(
         steps: training steps in a round.
         peers: add the other frameworks of bench/peers/ that are installed, with case b.
         also: "KEY=VALUE,KEY=VALUE", each of which adds case c with these keys changed.
+        sources: the option that each override comes from, as for `load_config`.
 
     Raises:
         UserError: the configuration is wrong, its data set is too small for that many steps, or
@@ -90,7 +92,8 @@ def make_contenders(
 
     def config(case: str, precision: str, **others: Any) -> Config:
         changes = {**overrides, "training.precision": precision, **others}
-        unlimited = load_config(case, presets, None, changes)
+        said_by = {**(sources or {}), **dict.fromkeys(others, "--also")}
+        unlimited = load_config(case, presets, None, changes, sources=said_by)
         if unlimited.training.devices != 1:
             raise UserError("bench: training.devices must be 1, since bench times one device")
         copies = 2 if unlimited.data.augment else 1  # of each image in a batch
@@ -98,12 +101,9 @@ def make_contenders(
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
         return load_config(case, presets, None, {**changes, **limits})
 
-    variants = {
-        text: dict(parse_set(change, "--also") for change in text.split(",")) for text in also
-    }
-    for key, option in OPTIONS.items():
-        if key in overrides or any(key in changes for changes in variants.values()):
-            raise UserError(f"bench: {key} cannot be set by --set or --also; use {option}")
+    variants = {text: _variant(text) for text in also}
+    for changes in (overrides, *variants.values()):
+        _refuse_keys_of_options(changes)
     result = []
     for precision in precisions:
         for text, changes in variants.items():
@@ -122,8 +122,22 @@ def make_contenders(
     return result
 
 
+def _variant(text: str) -> dict[str, Any]:
+    """Return what "KEY=VALUE,KEY=VALUE" changes."""
+    return dict(parse_set(change, "--also") for change in text.split(","))
+
+
+def _refuse_keys_of_options(changes: Mapping[str, Any]) -> None:
+    for key, option in OPTIONS.items():
+        if key in changes:
+            raise UserError(f"bench: {key} cannot be set by --set or --also; use {option}")
+
+
 def make_convolutions(
-    precisions: Sequence[str], presets: Sequence[str], overrides: dict[str, Any]
+    precisions: Sequence[str],
+    presets: Sequence[str],
+    overrides: dict[str, Any],
+    sources: Mapping[str, str] | None = None,
 ) -> list[Contender]:
     """Return the contenders whose convolutions are timed one by one: TensorFlow and PyTorch.
 
@@ -131,6 +145,7 @@ def make_convolutions(
         precisions: any of float32, bfloat16.
         presets: as for a run.
         overrides: as for a run; only width and batch size matter.
+        sources: the option that each override comes from, as for `load_config`.
 
     Raises:
         UserError: the configuration is wrong, PyTorch is not installed, or this is Windows.
@@ -142,7 +157,8 @@ def make_convolutions(
             raise UserError(f"bench: --convolutions needs {name}: {lacking}")
     result = []
     for precision in precisions:
-        config = load_config("a", presets, None, {**overrides, "training.precision": precision})
+        changes = {**overrides, "training.precision": precision}
+        config = load_config("a", presets, None, changes, sources=sources)
         result += [Contender(n, precision, config, True, p.place) for n, p in CONVOLUTIONS.items()]
     return result
 

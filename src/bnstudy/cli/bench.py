@@ -77,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
 
     native = ["float32", "bfloat16"] if cpu.has_bfloat16() else ["float32"]
     precisions = options.precision or native
-    overrides, _ = changes_of(options, {"--data": "data.dir"})
+    overrides, sources = changes_of(options, {"--data": "data.dir"})
     if options.convolutions:
         if options.case or options.peers or options.also:
             raise UserError(
                 "bench: --convolutions cannot be combined with --case, --peers or --also; "
                 "drop those"
             )
-        contenders = measure.make_convolutions(precisions, options.preset, overrides)
+        contenders = measure.make_convolutions(precisions, options.preset, overrides, sources)
         report, lines = tables.convolution_report, tables.convolution_lines
     else:
         contenders = measure.make_contenders(
@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
             steps=options.steps,
             peers=options.peers,
             also=options.also,
+            sources=sources,
         )
         report, lines = tables.report, tables.lines
     try:
