@@ -105,7 +105,9 @@ def test_a_published_run_is_complete_and_its_result_is_its_last_epoch(folder):
     assert log.result["epochs"] == log.config.training.epochs == log.metrics["epoch"][-1]
     for name in ("train_cost", "train_accuracy", "test_cost", "test_accuracy"):
         assert log.result[name] == log.metrics[name][-1]
-    assert log.config.data.dir is None  # no path of somebody's machine
+    assert log.config.data.dir is None  # no path of somebody's machine, here or in a command
+    environment = (folder / "environment.json").read_text(encoding="utf-8")
+    assert not re.search(r"[ \"=](/|~|[A-Z]:)[\w.-]*/", environment)
     assert not (folder / "checkpoints").exists()
     if (folder / weights.FILE).exists():
         assert weights.load(folder).arrays["standardization/mean"].dtype == np.float32
