@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bnstudy.plots.style import COLORS, LINES, MARKERS, StyledFigure, style
 from bnstudy.questions.claims import Claim
@@ -69,7 +70,7 @@ def _log(axes: Axes, *names: str) -> None:
 
 def _guess(axes: Axes) -> None:
     axes.axhline(GUESS, color="black", linewidth=0.8, linestyle=":")
-    axes.text(0.99, GUESS, "ln 10", transform=axes.get_yaxis_transform(), ha="right", va="top")
+    axes.text(0.01, GUESS, "ln 10", transform=axes.get_yaxis_transform(), va="bottom", fontsize=8)
 
 
 def _last_costs(axes: Axes, measured: Measured) -> None:
@@ -96,7 +97,7 @@ def _last_costs(axes: Axes, measured: Measured) -> None:
             axes.axvline(float(chosen[name]), color="#808080", linewidth=0.8, linestyle=":")
             label = name if name == "small" else f"best, {name}"
             axes.text(
-                float(chosen[name]), 0.98, label, transform=where, rotation=90, va="top", fontsize=7
+                float(chosen[name]), 0.72, label, transform=where, rotation=90, va="top", fontsize=7
             )
     _log(axes, "x")
     axes.set(xlabel="learning rate, constant", ylabel="last training cost (nats)")
@@ -111,10 +112,18 @@ def _eigenvalues(axes: Axes, sharpness: Measured) -> None:
         axes.plot([place] * len(values), values, **look)
     axes.set_xticks(range(3), ["BN", "BN, statistics\nfrozen", "none"])
     _log(axes, "y")
+    _decades(axes)
     axes.set(ylabel="largest eigenvalue", title="iii. sharpness, at equal training accuracy")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.yaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.3)
+
+
+def _decades(axes: Axes) -> None:
+    """Let the vertical axis begin and end with a power of ten, and label these alone."""
+    if axes.get_yscale() == "log":
+        low, high = axes.dataLim.minpos[1], axes.dataLim.ymax
+        axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _along(axes: Axes, predictiveness: Measured) -> None:
@@ -126,6 +135,7 @@ def _along(axes: Axes, predictiveness: Measured) -> None:
                 look = LOOK[arm] | {"markerfacecolor": face}
                 axes.plot(epochs, values, **look, label=f"{what}, {arm}")
     _log(axes, "y")
+    _decades(axes)
     axes.set(xlabel="epoch", title="iv. along the gradient, 0.5 to 4 steps")
     axes.set_ylabel("range of the cost (nats),\nchange of the gradient (norm)")
 
