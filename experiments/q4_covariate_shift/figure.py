@@ -75,8 +75,12 @@ def _draw_shares(axes: Axes, arms: Any, claims: list[Claim]) -> None:
         rows, _ = judging.complete(arms, none, "BN", "noisy BN")
         _, shares = judging.gains_and_shares(rows)
         axes.plot([place] * len(shares), shares, color="black", marker="o", linestyle="none")
-        axes.text(place, -0.2, claim.verdict.replace(" ", "\n", 1), ha="center", fontsize=8)
+        word = claim.verdict.replace(" ", "\n", 1)
+        where = axes.get_xaxis_transform()
+        axes.text(place, 0.98, word, transform=where, ha="center", va="top", fontsize=8)
     axes.axhline(0.5, color="#808080", linestyle=(0, (3, 2)))
     axes.axhline(0, color="#808080", linestyle=(0, (1, 1)))
     axes.set_xticks([0, 1], [f"at {FAST}", f"none at {SLOW}"])
-    axes.set(title="gain that noisy BN keeps", xlim=(-0.5, 1.5), ylim=(-0.3, None))
+    axes.set(title="gain that noisy BN keeps", xlim=(-0.5, 1.5))
+    low, high = axes.dataLim.intervaly
+    axes.set_ylim(low - 0.1, high + 0.4)  # room for the verdicts

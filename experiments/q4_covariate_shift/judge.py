@@ -60,6 +60,11 @@ def _each(values: Sequence[float], yes: Sequence[bool], no: Sequence[bool]) -> d
     return {"value": mean.value, "interval": interval, "verdict": word, "reason": reason}
 
 
+def _so_far(values: Sequence[float]) -> float | None:
+    """Return the mean over the seeds that are there, of a claim that is still open."""
+    return float(np.mean(values)) if values else None
+
+
 def _ratio(logarithms: Sequence[float]) -> tuple[float, tuple[float, float]]:
     """Return a ratio and its interval from its logarithms, one for each seed."""
     mean = estimates.mean(logarithms)
@@ -69,16 +74,16 @@ def _ratio(logarithms: Sequence[float]) -> tuple[float, tuple[float, float]]:
 def _judge_stability(arms: Arms, none: str) -> Claim:
     """Judge how much of batch norm's gain noisy batch norm keeps, over `none` at its rate."""
     rows, claim = complete(arms, none, "BN", "noisy BN")
-    versus = "none" if none == "none" else "none at its best rate"
+    versus = "none" if none == "none" else f"none at {SLOW}"
     claim = claim._replace(
         name=f"stable distributions are not the reason (against {versus})",
         statistic=f"area under the training cost, ({versus} - noisy BN) / ({versus} - BN)",
         threshold=">= 0.5 in each seed",
         primary=none == "none",
     )
-    if claim.reason:
-        return claim
     gains, kept_shares = gains_and_shares(rows)
+    if claim.reason:
+        return claim._replace(value=_so_far(kept_shares))
     gain = estimates.mean(gains)
     if not all(np.mean(noisy["movement"]) > np.mean(plain["movement"]) for plain, _, noisy in rows):
         reason = "the noise moves the distributions no more than they move without it"
@@ -106,9 +111,9 @@ def _judge_movement(arms: Arms) -> Claim:
         statistic="movement of the channel means, noisy BN / none",
         threshold="> 1 in each seed",
     )
-    if claim.reason:
-        return claim
     ratios = [np.mean(noisy["movement"]) / np.mean(none["movement"]) for none, noisy in rows]
+    if claim.reason:
+        return claim._replace(value=_so_far(ratios))
     return claim._replace(**_each(ratios, [r > 1 for r in ratios], [r <= 1 for r in ratios]))
 
 
@@ -120,13 +125,13 @@ def _judge_noise_alone(arms: Arms) -> Claim:
         statistic="(ln 10 - cost of noise alone) / (ln 10 - cost of none), last epoch",
         threshold="<= 0.1 in each seed",
     )
-    if claim.reason:
-        return claim
     learned = [[GUESS - run["costs"][-1] for run in row] for row in rows]
+    shares = [alone / none for none, alone in learned if none > 0]
+    if claim.reason:
+        return claim._replace(value=_so_far(shares))
     if not all(none > 0 for none, _ in learned):
         reason = "without noise a run has learned nothing, of which there is no share"
         return claim._replace(verdict=UNDECIDED, reason=reason)
-    shares = [alone / none for none, alone in learned]
     return claim._replace(**_each(shares, [s <= 0.1 for s in shares], [s > 0.1 for s in shares]))
 
 
@@ -140,11 +145,13 @@ def _judge_shift(arms: Arms, none: str, rate: float, kind: str) -> Claim:
         statistic=f"{of}, first {STEPS} steps, BN / none",
         threshold="< 1",
     )
-    if claim.reason:
-        return claim
     average = np.mean if kind == "turn" else lambda values: np.exp(np.mean(np.log(values)))
     pairs = [[average(run["shift"][str(rate)][kind]) for run in row] for row in rows]
-    value, (low, high) = _ratio([math.log(bn / plain) for plain, bn in pairs])
+    logarithms = [math.log(bn / plain) for plain, bn in pairs]
+    if claim.reason:
+        so_far = _so_far(logarithms)
+        return claim if so_far is None else claim._replace(value=math.exp(so_far))
+    value, (low, high) = _ratio(logarithms)
     return claim._replace(value=value, interval=(low, high), verdict=verdict((-high, -low), -1))
 
 

@@ -351,6 +351,23 @@ def test_claims_without_all_seeds_are_open(analysis):
     assert [claim.name for claim in claims if claim.verdict == "open"] == [claims[3].name]
 
 
+def test_an_open_claim_shows_the_mean_over_the_seeds_that_are_there(analysis):
+    ones = [analysis.judge(made_up(with_area("noisy BN", 0, 1.3), seeds=1)), None]
+    found = made_up(with_area("noisy BN", 0, 1.3), seeds=2)
+    both = analysis.judge(found)
+    found["runs"] = [run for run in found["runs"] if run["seed"] == 1]
+    ones[1] = analysis.judge(found)
+    for index in range(4):
+        assert both[index].value == pytest.approx(np.mean([one[index].value for one in ones]))
+    for index in range(4, 8):  # ratios: a geometric mean
+        logarithms = [math.log(one[index].value) for one in ones]
+        assert both[index].value == pytest.approx(math.exp(np.mean(logarithms)))
+    assert ones[0][0].value != pytest.approx(ones[1][0].value)
+    assert ones[0][2].value == pytest.approx(MOVEMENT["noisy BN"] / MOVEMENT["none"])
+    found["runs"] = []
+    assert [claim.value for claim in analysis.judge(found)[:-1]] == [None] * 8
+
+
 # ------------------------------------------------------------------------------- figure, page
 
 
