@@ -111,7 +111,8 @@ def _claim(
     primary = rule is fault
     if len(values) < 3:
         why = f"{len(values)} of 3 seeds"
-        return Claim(name, statistic, None, None, threshold, OPEN, primary, why, runs)
+        so_far = sum(values) / len(values) if values else None
+        return Claim(name, statistic, so_far, None, threshold, OPEN, primary, why, runs)
     found = mean(values)
     interval = (found.low, found.high)
     return Claim(name, statistic, found.value, interval, threshold, rule(found), primary, "", runs)
@@ -124,7 +125,9 @@ def _posted(runs: Mapping[str, Any]) -> Claim:
     name, threshold = "iii a: no problem in practice, as posted", "below 0.01"
     if min(map(len, arms.values())) < 2:
         why = " and ".join(f"{len(found)} of 2 seeds of {arm}" for arm, found in arms.items())
-        return Claim(name, POSTED, None, None, threshold, OPEN, False, why, names)
+        lags = [_lag(found) for found in arms.values()]
+        so_far = sum(sum(of) / len(of) for of in lags) / 2 if all(lags) else None
+        return Claim(name, POSTED, so_far, None, threshold, OPEN, False, why, names)
     found = contrast({arm: _lag(of) for arm, of in arms.items()}, dict.fromkeys(arms, 0.5))
     interval, word = (found.low, found.high), _below(0.01)(found)
     return Claim(name, POSTED, found.value, interval, threshold, word, False, "", names)

@@ -69,15 +69,19 @@ def test_the_posts_own_claim_is_undecided_where_its_seeds_differ(analysis, measu
 
 
 def test_a_claim_without_all_its_seeds_is_open(analysis, measured):
-    claims = claims_of(analysis, measured(seeds=2))
+    claims = claims_of(analysis, measured(seeds=2, rise=0.35, spread=0.02))
+    off = -0.01  # the mean of the first two seeds' spread of -0.02 and 0
+    so_far = {"i a": 0.35, "i b": 0.3 + off, "ii": 0.4 + off, "iii b": 0.03 + off}
     for name in ("i a", "i b", "i c", "i d", "ii", "iii b"):
-        assert claims[name][2:4] == (None, None)
+        assert claims[name].interval is None
+        assert claims[name].value == pytest.approx(so_far.get(name, claims[name].value))
         assert (claims[name].verdict, claims[name].reason) == ("open", "2 of 3 seeds")
     assert claims["iii a"].verdict == REPLICATES  # two seeds of each
     one = claims_of(analysis, measured(seeds=1))["iii a"]
     assert one.reason == "1 of 2 seeds of case b and 1 of 2 seeds of case c"
+    assert one.value == pytest.approx(0.002)
     nothing = {"runs": {}, "bench": {}, "described": analysis.described({})}
-    assert {claim.verdict for claim in analysis.judge(nothing)} == {"open"}
+    assert {(claim.verdict, claim.value) for claim in analysis.judge(nothing)} == {("open", None)}
 
 
 def test_the_control_pairs_seeds(analysis, measured):
