@@ -121,7 +121,7 @@ def _decades(axes: Axes) -> None:
     """Let the vertical axis begin and end with a power of ten, and label these alone."""
     if axes.get_yscale() == "log":
         low, high = axes.dataLim.minpos[1], axes.dataLim.ymax
-        axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+        axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** (math.floor(math.log10(high)) + 1))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
 

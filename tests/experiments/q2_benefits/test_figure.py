@@ -14,6 +14,7 @@ def test_every_panel_shows_both_arms(analysis, measured, tmp_path):
         assert labels == ["none", "BN"]
     assert steps.get_legend_handles_labels()[1] == ["none at 0.01", "BN at 0.1"]
     assert [line.get_ydata()[0] for line in sharp.lines] == [5, 30, 45]
+    assert sharp.get_ylim() == pytest.approx((1, 100))
     assert len(along.lines) == 4
     assert [text.get_text() for text in rates.texts] == ["best, none", "best, BN", "small"]
     assert (
@@ -31,6 +32,14 @@ def test_a_cost_that_is_not_finite_is_marked(analysis, measured):
     ]
     (mark,) = marks
     assert mark.get_xdata()[0] == pytest.approx(0.005 * 2**7)
+
+
+def test_equal_eigenvalues_that_are_a_power_of_ten_leave_an_axis(analysis, measured):
+    found = measured()
+    for seed in found["sharpness"].values():
+        seed.update(dict.fromkeys(("none", "BN", "frozen"), 10.0))
+    sharp = analysis.draw(found, analysis.judge(measured())).axes[3]
+    assert sharp.get_ylim() == pytest.approx((10, 100))
 
 
 def test_the_figure_can_be_drawn_before_there_are_runs(analysis, tmp_path):

@@ -371,6 +371,15 @@ def test_an_open_claim_shows_the_mean_over_the_seeds_that_are_there(analysis):
 # ------------------------------------------------------------------------------- figure, page
 
 
+def test_a_share_far_below_zero_is_inside_its_panel(analysis):
+    found = made_up(with_area("noisy BN", 0, 4.0))
+    shares = analysis.draw(found, analysis.judge(found)).axes[2]
+    values = [y for line in shares.lines if line.get_marker() == "o" for y in line.get_ydata()]
+    low, high = shares.get_ylim()
+    assert low < min(values) < -1
+    assert max(values) < high
+
+
 def test_the_figure_shows_what_was_measured(analysis, tmp_path):
     found = made_up()
     claims = analysis.judge(found)
