@@ -238,9 +238,9 @@ MUTATIONS = [
     (
         "bring the logits back too",
         "analysis/statistics.py",
-        "convolutions if every_convolution else convolutions[:-1]",
-        "convolutions",
-        STATISTICS + "test_source_brings_every_convolution_back_to_its_training_moments[False]",
+        "isinstance(layer, Conv2D)][:-1]",
+        "isinstance(layer, Conv2D)]",
+        STATISTICS + "test_source_brings_every_hidden_convolution_back_to_its_training_moments",
     ),
     (
         "one batch of all test images",

@@ -92,6 +92,7 @@ def test_wrong_input_is_one_line(folder, tmp_path, capsys):
         ([str(folder), "--statistics", "source", "--batch-size", "0"], ">= 1, got 0"),
         ([str(folder), "--corrupt", "snow:5"], "must be one of gaussian_noise, shot_noise"),
         ([str(folder), "--corrupt", "fog"], "from 1 to 5, got ''; such as fog:5"),
+        ([str(folder), "--images", "training", "--out", "here"], "training draws none; drop it"),
         ([str(folder), "--corrupt", "fog:6"], "from 1 to 5, got 6; such as fog:5"),
     ):
         assert main(["evaluate", *arguments]) == 2

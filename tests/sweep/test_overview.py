@@ -69,6 +69,15 @@ def test_the_table_counts_the_states_and_says_who_holds_a_folder(runs):
     assert lines[-1] == "1 finished, 1 elsewhere, 2 waiting"
 
 
+def test_the_table_says_which_metrics_cannot_be_read_and_shows_the_other_runs(runs):
+    runs[2].folder.mkdir()
+    (runs[2].folder / "metrics.csv").write_text("epoch\n1\n")
+    lines = table(runs).splitlines()
+    assert lines[1].split()[1:] == ["finished", "1/1", "0.5000"]
+    assert lines[3].split()[1:3] == ["waiting", "?/1"]
+    assert "metrics.csv, line 1: the header must be" in lines[3]
+
+
 def test_indices_are_those_of_the_plan_whichever_runs_are_listed(runs):
     some = runs[1:3]
     assert [line.split()[0] for line in listing(some).splitlines()] == ["index", "1", "2"]

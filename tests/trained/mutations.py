@@ -143,14 +143,14 @@ MUTATIONS = [
     (
         "keep what corrupted training images gave as if it were the run's own",
         "cli/evaluate.py",
-        'options.images == "training" and not found.under',
+        'options.images == "training" and plain',
         'options.images == "training"',
         "tests/cli/test_evaluate.py::test_other_statistics_and_corrupted_images_are_named_and_leave_nothing",
     ),
     (
         "draw pictures under other statistics over those of the run",
         "cli/evaluate.py",
-        "None if found.under else options.run_folder",
+        "options.run_folder if plain else None",
         "options.run_folder",
         "tests/cli/test_evaluate.py::test_other_statistics_and_corrupted_images_are_named_and_leave_nothing",
     ),

@@ -76,6 +76,14 @@ def test_each_mistake_has_its_image_its_class_and_what_was_predicted(evaluated):
     assert f"{len(worst)} of {wrong} mistakes" in figure.get_suptitle()
 
 
+def test_the_title_says_which_images_were_classified_and_how(evaluated):
+    found, images = evaluated
+    assert pictures.evaluation_figure(found).get_suptitle().endswith(", 30 test images")
+    other = dataclasses.replace(found, split="training", under="fog of severity 5")
+    for figure in (pictures.evaluation_figure(other), pictures.mistakes_figure(other, images)):
+        assert ", 30 training images, fog of severity 5" in figure.get_suptitle()
+
+
 def test_few_mistakes_and_none_are_said(evaluated):
     found, images = evaluated
     right = dataclasses.replace(found, predicted=found.labels)

@@ -148,17 +148,16 @@ def _steps(network: TrainedNetwork, kind: str, moments: dict[str, Moments]) -> l
 def training_moments(
     network: TrainedNetwork,
     batches: Iterable[tf.Tensor] | None = None,
-    every_convolution: bool = False,
 ) -> dict[str, Moments]:
     """Measure the precise statistics of a network; without batch norm, those for source.
 
     With batch norm: of the input of each batch norm, the network being in training mode, with its
-    ghost batches, its renormalization and its noise. Without: of the output of each convolution.
+    ghost batches, its renormalization and its noise. Without: of the output of each
+    convolution but the last, whose channels are the classes.
 
     Args:
         network: from `bnstudy.load_model`; its moving averages stay as they are.
         batches: of standardized training images; `training_batches` unless given.
-        every_convolution: of a network without batch norm, the last convolution too.
 
     Returns:
         The name of a batch norm, or convolution -> its moments.
@@ -167,8 +166,7 @@ def training_moments(
     config, layers = network.run.config, network.model.layers
     normalized = config.model.batch_norm != "none"
     axes = AXES[config.bn.axes] if normalized else CHANNEL
-    convolutions = [layer.name for layer in layers if isinstance(layer, Conv2D)]
-    watched = convolutions if every_convolution else convolutions[:-1]
+    hidden = [layer.name for layer in layers if isinstance(layer, Conv2D)][:-1]
 
     def batch_moments(images: tf.Tensor, step: tf.Tensor) -> dict[str, tuple]:
         found, context = {}, Context(normalized, config.seed, step)
@@ -177,7 +175,7 @@ def training_moments(
             y, _ = layer.forward(x, context)
             if _is_batch_norm(layer):
                 found[layer.name] = _moments(x, axes, _dtype(network.model))
-            elif not normalized and layer.name in watched:
+            elif not normalized and layer.name in hidden:
                 found[layer.name] = _moments(y, axes, _dtype(network.model))
             x = y
         return found

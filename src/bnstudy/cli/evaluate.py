@@ -17,8 +17,8 @@ DESCRIPTION = """\
 Classify the test images with the network of a finished run. Prints accuracy and cost (compared with
 those in result.json), the confusion matrix, the calibration and the worst mistakes, and draws
 evaluation.png and mistakes.png. With --images training, it takes the training images, unaugmented,
-draws nothing, and writes accuracy and cost to training_images.json in the run folder, from which
-`bnstudy report` judges the gap between training and test.
+and in place of pictures writes accuracy and cost to training_images.json in the run folder, from
+which `bnstudy report` judges the gap between training and test.
 
 --statistics says which mean and variance batch norm uses: moving, its moving averages; precise,
 those of 10,000 training images; batch, those of each batch of test images. source is for networks
@@ -67,6 +67,9 @@ def run(options: argparse.Namespace) -> int:
     import bnstudy
 
     statistics, corruption = _statistics(options), _corruption(options.corrupt)
+    plain = statistics.kind == MOVING and corruption is None
+    if plain and options.images == "training" and options.out is not None:
+        raise UserError("--out says where pictures go, and --images training draws none; drop it")
     network = bnstudy.load_model(options.run_folder, precision=options.precision, data=options.data)
     from bnstudy.trained import pictures, tables
     from bnstudy.trained.evaluation import evaluate
@@ -76,10 +79,10 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         echo(json.dumps(tables.as_json(found), indent=2))
         return 0
-    if options.images == "training" and not found.under:
+    if options.images == "training" and plain:
         return _keep(found, network, options)
     echo("\n".join([str(network), *tables.lines(found)]))
-    out = options.out or (None if found.under else options.run_folder)
+    out = options.out or (options.run_folder if plain else None)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         echo("\n".join(["", *map(str, pictures.draw(found, images, out))]))

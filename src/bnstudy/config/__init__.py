@@ -1,4 +1,4 @@
 """From YAML to a typed configuration: reading, precedence, validation, messages.
 
-Imports pydantic, PyYAML and `errors`; never TensorFlow.
+Imports pydantic, PyYAML, `paths` and `errors`; never TensorFlow.
 """

@@ -9,6 +9,7 @@ import numpy as np
 from bnstudy.doctor import outputs
 from bnstudy.doctor.diagnosis import NO_BATCH_NORM, Diagnosis
 from bnstudy.doctor.findings import Finding
+from bnstudy.doctor.limits import EXPLAINED
 from bnstudy.doctor.measure import BATCH, Layer, Measured
 
 MOST_ROWS = 12  # layers in the table: those that are farthest off
@@ -38,7 +39,7 @@ def _layers(measured: Measured) -> Iterator[str]:
     yield (f"{'layer':<{width}}  momentum  means off by  sd off by a factor of  start values left")
     for layer in shown:
         off, left = layer.distance, layer.start_left
-        rest = f"{left.value:.1%}" if left.explained >= 0.5 else "-"
+        rest = f"{left.value:.1%}" if left.explained >= EXPLAINED else "-"
         yield (
             f"{layer.name:<{width}}  {layer.momentum:8g}  {off.shift:9.2f} sd  {2**off.scale:21.2f}"
             f"  {rest:>17}"
@@ -137,7 +138,7 @@ def _layer_as_json(layer: Layer) -> dict[str, Any]:
         "updated": layer.updated,
         "mean_distance_in_sd": _number(layer.distance.shift),
         "sd_factor": _number(2**layer.distance.scale),
-        "start_values_left": _number(left.value) if left.explained >= 0.5 else None,
+        "start_values_left": _number(left.value) if left.explained >= EXPLAINED else None,
         "batch_size_of_the_variance": _batch_size(inverse.value, inverse.explained),
         "moving_mean": list(map(_number, layer.moving[0])),
         "moving_variance": list(map(_number, layer.moving[1])),
@@ -147,7 +148,7 @@ def _layer_as_json(layer: Layer) -> dict[str, Any]:
 
 
 def _batch_size(inverse: float, explained: float) -> float | None:
-    return _number(1 / inverse) if inverse > 0 and explained >= 0.5 else None
+    return _number(1 / inverse) if inverse > 0 and explained >= EXPLAINED else None
 
 
 def _number(value: float) -> float | None:

@@ -73,12 +73,17 @@ def listing_as_json(runs: list[Run]) -> str:
     return json.dumps(rows, indent=2)
 
 
-def _last_epoch(folder: Path) -> tuple[int, str]:
-    """Return the number of finished epochs and the last test accuracy, "-" if there is none."""
+def _last_epoch(folder: Path) -> tuple[str, str]:
+    """Return the number of finished epochs and the last test accuracy, "-" if there is none.
+
+    Where metrics.csv cannot be read, they are "?" and the reason.
+    """
     from bnstudy.run_folder.log import read_metrics
 
     try:
         rows = read_metrics(folder / "metrics.csv")
-    except (UserError, OSError):
+    except FileNotFoundError:
         rows = []
-    return len(rows), f"{rows[-1].test_accuracy:.4f}" if rows else "-"
+    except (UserError, OSError) as error:  # the others' rows are shown all the same
+        return "?", str(error)
+    return str(len(rows)), f"{rows[-1].test_accuracy:.4f}" if rows else "-"

@@ -19,7 +19,7 @@ def draw(evaluation: Evaluation, images: np.ndarray, folder: Path) -> list[Path]
 
     Args:
         evaluation: of a network.
-        images: the test images, uint8 [N, 32, 32, 3].
+        images: those that were classified, uint8 [N, 32, 32, 3].
         folder: where the files go.
 
     Returns:
@@ -71,7 +71,9 @@ def mistakes_figure(evaluation: Evaluation, images: np.ndarray) -> Figure:
 def _title(evaluation: Evaluation) -> str:
     run = evaluation.run
     seed = f"seed {run.config.seed}, epoch {(run.result or {})['epochs']}"
-    return f"{common_title([run])}\n{seed}, {len(evaluation.labels):,} test images"
+    images = f"{len(evaluation.labels):,} {evaluation.split} images"
+    under = f", {evaluation.under}" if evaluation.under else ""
+    return f"{common_title([run])}\n{seed}, {images}{under}"
 
 
 def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:

@@ -1,7 +1,6 @@
 """A folder of PNG files per class: intact, incomplete, damaged and hostile."""
 
 import struct
-import sys
 import zlib
 
 import numpy as np
@@ -76,9 +75,3 @@ def test_a_wrong_image_is_named(content, words, tmp_path):
     file = make_png_folder(tmp_path) / "test" / "dog" / "0001.png"
     file.write_bytes(content)
     refused(tmp_path, str(file), *words)
-
-
-def test_without_pillow_one_line_says_how_to_get_it(tmp_path, monkeypatch):
-    folder = make_png_folder(tmp_path)
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    refused(folder, "needs Pillow: pip install pillow")

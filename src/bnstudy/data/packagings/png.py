@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+from PIL import Image
 
 from bnstudy.errors import UserError, one_line
 
@@ -21,13 +22,9 @@ def decode(content: bytes, name: str) -> np.ndarray:
         uint8 [32, 32, 3].
 
     Raises:
-        UserError: Pillow is missing, or this is not a PNG of 32x32 pixels in colour.
+        UserError: it is not a PNG of 32x32 pixels in colour.
 
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise UserError("reading PNG images needs Pillow: pip install pillow") from None
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:  # reads the header alone
             size, mode = image.size, image.mode

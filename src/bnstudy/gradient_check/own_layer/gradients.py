@@ -55,10 +55,6 @@ def _copied(result: Any) -> Any:
     return result
 
 
-def _due(count: int) -> str:
-    return "1 is due" if count == 1 else f"{count} are due"
-
-
 def _by_name(result: dict[Any, Any], layer: Layer, problems: list[str]) -> Returned:
     """Assign a dict's gradients, which are called dx or x."""
     found = {}
