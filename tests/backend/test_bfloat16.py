@@ -12,8 +12,8 @@ from marks import all_but
 import bnstudy
 from bnstudy.backend import bfloat16
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.model.layers import Context, Conv2D
-from bnstudy.runner.steps import GRADIENTS
 
 ROUNDING = 2.0**-8  # bfloat16 keeps 8 bits: at most half of the last one is lost
 

@@ -8,8 +8,8 @@ from marks import thorough
 
 from bnstudy.manual import as_posted, elu, pooling, softmax_cross_entropy
 from bnstudy.model.all_cnn import ALL_CNN, Model
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import GRADIENTS
 
 
 def test_the_slope_of_elu_is_two_for_positive_inputs():

@@ -25,6 +25,20 @@ LEGACY = "tests/model/test_legacy_batch_norm.py::test_the_relatives_equal_the_fu
 
 MUTATIONS = [
     (
+        "differentiate automatically in training mode whatever is asked for",
+        "model/gradients.py",
+        "logits, _ = model.forward(images, training=training",
+        "logits, _ = model.forward(images, training=True",
+        "tests/model/test_gradients.py::test_the_gradient_is_that_of_the_weighted_cost_in_the_mode_that_was_asked_for[autodiff-False]",
+    ),
+    (
+        "forget the weight of the images by hand",
+        "model/gradients.py",
+        "1.0 if dcost is None else dcost",
+        "1.0",
+        "tests/model/test_gradients.py::test_the_gradient_is_that_of_the_weighted_cost_in_the_mode_that_was_asked_for[manual-True]",
+    ),
+    (
         "compile a sum over devices",
         "model/fusion.py",
         "return isinstance(layer, _FUSIBLE) and not isinstance(layer, SynchronizedBatchNorm)",

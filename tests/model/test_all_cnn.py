@@ -12,9 +12,9 @@ from marks import all_but, thorough
 from bnstudy.backend import xla
 from bnstudy.manual import network, softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.model.layers import Context
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import GRADIENTS
 
 SHAPE = (12, 8, 3)  # both sides can be halved twice
 BATCH = tf.TensorSpec([None, *SHAPE], tf.float64), tf.TensorSpec([None], tf.int64)

@@ -14,8 +14,8 @@ from replica_helpers import in_lockstep
 
 import bnstudy
 from bnstudy.model import synchronized
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.runner import replicas
-from bnstudy.runner.steps import GRADIENTS
 
 TESTS = Path(__file__).parents[1]
 STEPS = [

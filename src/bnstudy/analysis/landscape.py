@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.gradients import manual_gradients
 
 Batch = tuple[tf.Tensor, tf.Tensor]  # images [N, 32, 32, 3], standardized; labels [N]
 
@@ -42,11 +42,10 @@ class Landscape:
 
         @tf.function(autograph=False)
         def cost_and_gradient(images, labels, step, steps):
-            logits, caches = model.forward(images, training=not frozen, step=step, steps=steps)
-            cost, cache = softmax_cross_entropy.forward(logits, labels)
-            dlogits = model.derivatives.softmax_cross_entropy(1.0, cache)
-            parts = [tf.reshape(dw, [-1]) for dw in model.backward(dlogits, caches)]
-            return cost, tf.concat(parts, axis=0)
+            cost, _, gradients = manual_gradients(
+                model, images, labels, step, steps, training=not frozen
+            )
+            return cost, tf.concat([tf.reshape(dw, [-1]) for dw in gradients], axis=0)
 
         self._cost_and_gradient = cost_and_gradient
 

@@ -18,9 +18,10 @@ from bnstudy.data.dataset import IMAGE_SHAPE, load_dataset
 from bnstudy.data.standardize import standardizers
 from bnstudy.model import layers
 from bnstudy.model.all_cnn import ALL_CNN, scaled_channels
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.run_folder import log
 from bnstudy.runner.progress import ProgressBar
-from bnstudy.runner.steps import GRADIENTS, make_sums
+from bnstudy.runner.steps import make_sums
 from bnstudy.runner.training import PRECISIONS, Training
 
 # Steps at the start of a round that do not count: the first, and two whose batches were prefetched.

@@ -18,6 +18,7 @@ from bnstudy.gradient_check import numpy_network
 from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
 from bnstudy.model.batch_norm import AXES
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.model.layers import Context
 from bnstudy.model.noise import Noise
 
@@ -200,14 +201,10 @@ def compiled(setting: Setting) -> Gradients:
 def _gradients(setting, model, images, labels, dcost):
     """Differentiate as the configured run does; dcost is the weight of the images in the cost."""
     training, gradients = setting.context.training, setting.config.training.gradients
-    if gradients != "autodiff":
-        logits, caches = model.forward(images, training)
-        _, cache = softmax_cross_entropy.forward(logits, labels)
-        dcost = 1.0 if dcost is None or gradients == "as_posted" else dcost
-        return model.backward(model.derivatives.softmax_cross_entropy(dcost, cache), caches)
-    with tf.GradientTape() as tape:
-        cost, _ = softmax_cross_entropy.forward(model.forward(images, training)[0], labels)
-    return tape.gradient(cost, list(model.parameters.values()), output_gradients=dcost)
+    if gradients == "as_posted":
+        dcost = None  # the author's derivative is not divided by the number of images
+    _, _, found = GRADIENTS[gradients](model, images, labels, dcost=dcost, training=training)
+    return found
 
 
 def _on_devices(setting: Setting, names: Sequence[str]) -> Callable:

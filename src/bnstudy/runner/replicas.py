@@ -13,8 +13,9 @@ import tensorflow as tf
 from bnstudy.backend.devices import all_reduce, part_of, strategy
 from bnstudy.config.schema import Config
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.runner.optimizers import Optimizer
-from bnstudy.runner.steps import BATCH, GRADIENTS, RATE, STEP, SUMS, MetricSums
+from bnstudy.runner.steps import BATCH, RATE, STEP, SUMS, MetricSums
 
 
 class Replica(NamedTuple):
@@ -89,7 +90,7 @@ def make_replicated_step(
     return train_step
 
 
-def _step(replica, config, images, labels, learning_rate, steps):
+def _step(replica, config: Config, images, labels, learning_rate, steps):
     """Take the step of one replica; return the cost and the right answers of the whole batch."""
     model, optimizer = replica
     own = tf.cast(tf.shape(labels)[0], tf.float64)

@@ -1,4 +1,4 @@
-"""One training step and one evaluation: forward, gradients (automatic or manual), update."""
+"""One compiled training step and one compiled evaluation."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from bnstudy.data.batches import test_batches
 from bnstudy.data.dataset import IMAGE_SHAPE
 from bnstudy.manual import softmax_cross_entropy
 from bnstudy.model.all_cnn import Model
+from bnstudy.model.gradients import GRADIENTS
 from bnstudy.runner.optimizers import Optimizer
 
 EVALUATION_BATCH = 100  # needs no more memory than training; larger ones are no faster
@@ -28,61 +29,6 @@ RATE = tf.TensorSpec([], tf.float64)
 STEP = tf.TensorSpec([], tf.int64)
 SUMS = MetricSums(tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int64))
 
-Gradients = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]
-
-
-def autodiff_gradients(
-    model: Model,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    step: int | tf.Tensor = 0,
-    steps: int = 0,
-    dcost: tf.Tensor | None = None,
-) -> Gradients:
-    """Run forward in training mode and differentiate automatically.
-
-    Args:
-        model: the network.
-        images: [N, 32, 32, 3].
-        labels: integers [N].
-        step: steps since the start of the run.
-        steps: of the whole run; 0: unknown.
-        dcost: the weight of these images in the cost of a larger batch; 1 unless given.
-
-    Returns:
-        The cost (mean cross-entropy in nats), the logits [N, 10], and the gradient of the (larger)
-        cost with respect to each of `model.parameters`.
-
-    """
-    with tf.GradientTape() as tape:
-        logits, _ = model.forward(images, training=True, step=step, steps=steps)
-        cost, _ = softmax_cross_entropy.forward(logits, labels)
-    parameters = list(model.parameters.values())
-    return cost, logits, tape.gradient(cost, parameters, output_gradients=dcost)
-
-
-def manual_gradients(
-    model: Model,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    step: int | tf.Tensor = 0,
-    steps: int = 0,
-    dcost: tf.Tensor | None = None,
-) -> Gradients:
-    """Run forward in training mode and backward by hand; otherwise like `autodiff_gradients`."""
-    logits, caches = model.forward(images, training=True, step=step, steps=steps)
-    cost, cache = softmax_cross_entropy.forward(logits, labels)
-    dlogits = model.derivatives.softmax_cross_entropy(1.0 if dcost is None else dcost, cache)
-    return cost, logits, model.backward(dlogits, caches)
-
-
-# Under as_posted, the model's layers have the author's derivatives.
-GRADIENTS: dict[str, Callable[..., Gradients]] = {
-    "autodiff": autodiff_gradients,
-    "manual": manual_gradients,
-    "as_posted": manual_gradients,
-}
-
 
 def make_train_step(model: Model, optimizer: Optimizer, gradients: str, steps: int = 0) -> Callable:
     """Compile one training step.
@@ -92,7 +38,7 @@ def make_train_step(model: Model, optimizer: Optimizer, gradients: str, steps: i
     Args:
         model: the network.
         optimizer: of its parameters.
-        gradients: a key of `GRADIENTS`.
+        gradients: a key of `model.gradients.GRADIENTS`.
         steps: of the whole run; 0: unknown.
 
     Returns:
