@@ -47,6 +47,19 @@ def test_of_one_seed_the_longest_run_counts_and_shorter_ones_serve_first_epochs(
             0: 21,
             1: 3,
         }
-        assert list(design.seeds("a", 21)) == [0]
-        assert list(design.seeds("a", 1)) == [0, 1]
-        assert design.seeds("b", 1) == {}
+        assert list(design.runs("a", 21)) == [0]
+        assert list(design.runs("a", 1)) == [0, 1]
+        assert design.runs("b", 1) == {}
+
+
+def test_designs_of_the_same_title_say_what_distinguishes_them(make_finished):
+    folders = [
+        make_finished(arm, 0, changes=changes)
+        for arm in "ab"
+        for changes in ({}, {"bn.momentum": 0.9}, {"model.width": 0.5})
+    ]
+    assert [design.title for design in designs(logs_of(*folders))] == [
+        "autodiff, Adam, CIFAR-10, width 0.25, bn.momentum = 0.99",
+        "autodiff, Adam, CIFAR-10, width 0.25, bn.momentum = 0.9",
+        "autodiff, Adam, CIFAR-10, width 0.5",
+    ]

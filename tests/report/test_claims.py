@@ -217,3 +217,39 @@ def test_a_gain_below_a_point_is_called_small(make_design):
     for number, why in (("i", "the difference, if there is one, is below 0.01"), ("v", "")):
         found = named(design, number)
         assert (found.verdict, found.why) == ("does not replicate", why)
+
+
+@pytest.mark.parametrize("arms", [FOUR, "acd"])  # it has other seeds, or it has none
+def test_a_run_that_diverged_early_is_not_passed_over_for_those_that_did_not(
+    make_design, make_finished, arms
+):
+    diverged = make_finished("b", 3, epochs=5)
+    write_json(diverged / "result.json", {**load_log(diverged).result, "diverged_at_step": 4000})
+    design = make_design(arms=arms, extra=[diverged])
+    found = {verdict.number: verdict for verdict in judge(design)}
+    for number in ("i", "iii", "vi"):
+        assert found[number].verdict == "not comparable"
+        assert found[number].why == f"{diverged.name} diverged"
+    assert found["v"].verdict == "does not replicate"
+    assert set(found["v"].values) == {"a", "c", "d"}, "b does not lend its deviation either"
+
+
+@pytest.mark.parametrize("arm", ["b", "c, bias-corrected"])
+@pytest.mark.parametrize("cost", [np.inf, np.nan])
+def test_the_early_lead_is_not_compared_with_a_run_that_diverged(make_finished, arm, cost):
+    costs = {"b": 1.5, "c": 1.2, "c, bias-corrected": 1.4}
+    folders = [
+        make_finished(
+            name, seed, epochs=1, train_cost=cost if (name, seed) == (arm, 1) else costs[name]
+        )
+        for name in costs
+        for seed in range(3)
+    ]
+    logs = [load_log(folder) for folder in folders]
+    (design,) = designs(logs)
+    assert named(design, "vi b").why == "a cost is not finite"
+    (diverged,) = [log for log in logs if not np.isfinite(log.metrics["train_cost"][0])]
+    diverged.result["diverged_at_step"] = 7
+    found = named(design, "vi b")
+    assert (found.verdict, found.value) == ("not comparable", None)
+    assert found.why == f"{diverged.folder.name} diverged"

@@ -10,6 +10,7 @@ from bnstudy.report import figure
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import AREA, TEST_ACCURACY
 from bnstudy.report.report import make_report
+from bnstudy.run_folder.files import write_json
 from bnstudy.run_folder.log import load_log
 
 
@@ -38,6 +39,35 @@ def test_the_two_by_two_shows_means_intervals_and_seeds(report):
         seeds = [line.get_ydata() for line in axes.lines if line.get_alpha() == 0.4]
         assert [list(points) for points in seeds] == [values[arm] for arm in "abdc"]
     assert [text.get_text()[:7] for text in drawn.legends[0].get_texts()] == ["Adam: m", "AMSGrad"]
+
+
+def test_where_there_is_no_interval_none_is_drawn(make_finished, tmp_path):
+    for arm in "abcd":
+        make_finished(arm, 0)
+    (section,) = make_report([tmp_path]).sections
+    drawn = figure.two_by_two(section.design)
+    for axes in drawn.axes:
+        for container in axes.containers:
+            _, _, (bars,) = container.lines
+            assert not [segment for segment in bars.get_segments() if len(segment)]
+    assert drawn.legends[0].get_texts()[0].get_text() == "Adam: mean; seeds in pale"
+
+
+def test_a_cost_that_is_not_finite_takes_the_interval_of_its_own_arm_alone(
+    make_finished, report, tmp_path
+):
+    make_finished("d", 2, train_cost=np.nan)
+    (section,) = make_report([tmp_path]).sections
+    _, costs = figure.two_by_two(section.design).axes
+    drawn = [len([s for s in c.lines[2][0].get_segments() if len(s)]) for c in costs.containers]
+    assert drawn == [2, 1]
+
+
+def test_a_design_with_a_run_that_diverged_has_no_two_by_two(report, make_finished, tmp_path):
+    folder = make_finished("d", 2, epochs=3)
+    write_json(folder / "result.json", {**load_log(folder).result, "diverged_at_step": 7})
+    written = figure.draw(make_report([tmp_path]), tmp_path / "figures")
+    assert [path.name for path in written] == ["curves.png"]
 
 
 def test_figures_are_drawn_where_there_are_runs_for_them(report, make_finished, tmp_path):

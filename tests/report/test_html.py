@@ -278,7 +278,9 @@ def test_the_command_that_made_the_page_is_at_its_foot(page):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--html", "-"], "--html needs the name of a file"),
+        (["--html", "-"], "--html needs the name of a file that ends in .html, not -"),
+        (["--html", "speed.json"], "--html needs the name of a file that ends in .html"),
+        (["--format", "csv", "--show", "verdicts"], "--show is for Markdown"),
         (["--html", "p.html", "--format", "json"], "without --show and --format"),
         (["--html", "p.html", "--show", "verdicts"], "without --show and --format"),
         (["--html", "p.html", "--write", "README.md"], "--write takes pages alone"),

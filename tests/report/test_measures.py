@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from bnstudy.errors import UserError
 from bnstudy.report import measures
 from bnstudy.run_folder.files import write_json
 from bnstudy.run_folder.log import load_log
@@ -62,3 +63,13 @@ def test_the_gap_on_plain_images_needs_their_accuracy(log):
     assert math.isnan(measures.PLAIN_GAP.of(log))
     write_json(log.folder / "training_images.json", {"accuracy": 0.9})
     assert measures.PLAIN_GAP.of(log) == pytest.approx(0.9 - 0.725)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"accuracy": null}', '{"accuracy": "x"}', '{"accuracy": 97}']
+)
+def test_a_damaged_evaluation_of_the_training_images_is_one_line(make_finished, text):
+    folder = make_finished("a", 0)
+    (folder / "training_images.json").write_text(text)
+    with pytest.raises(UserError, match=r"training_images\.json is damaged: accuracy must be"):
+        measures.plain_training_accuracy(load_log(folder))

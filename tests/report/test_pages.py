@@ -41,12 +41,19 @@ def test_each_table_is_made_of_the_runs_that_its_mark_names(page):
     assert renewed(page) == text
 
 
-def test_writing_says_whether_the_page_has_changed(page):
-    said = []
+def test_writing_says_whether_the_page_has_changed(page, capsys):
     for _ in range(2):
-        write(page, said.append)
-    assert said == [f"{page}: renewed", f"{page}: up to date"]
+        write(page)
+    assert capsys.readouterr().out == f"{page}: renewed\n{page}: up to date\n"
     assert "old" not in page.read_text()
+
+
+def test_a_page_keeps_its_ends_of_lines(page):
+    page.write_bytes(PAGE.replace("\n", "\r\n").encode())
+    write(page)
+    content = page.read_bytes()
+    assert b"old" not in content
+    assert content.count(b"\n") == content.count(b"\r\n") > 20
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,7 @@ def test_writing_says_whether_the_page_has_changed(page):
 def test_a_wrong_mark_is_one_line_and_the_page_stays(page, text, says):
     page.write_text(text)
     with pytest.raises(UserError) as caught:
-        write(page, print)
+        write(page)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert page.read_text() == text

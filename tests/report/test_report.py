@@ -76,3 +76,11 @@ def test_a_benchmark_is_judged_beside_the_runs(four_arms):
     text = make_report([four_arms, path]).markdown(["verdicts"])
     assert "**speed, lite.json**" in text
     assert "time of a training step, b / a; width 0.25, float32 | 1.20 (1.20 to 1.20)" in text
+
+
+def test_a_claim_about_first_epochs_needs_no_run_of_21(make_finished, tmp_path):
+    for arm in ("b", "c", "c, bias-corrected"):
+        make_finished(arm, 0, epochs=1)
+    (section,) = make_report([tmp_path]).sections
+    found = {verdict.number: verdict for verdict in section.verdicts}
+    assert found["vi b"].seeds["b"] == (0,)

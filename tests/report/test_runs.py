@@ -75,6 +75,35 @@ def test_a_benchmark_gives_the_times_of_each_round(tmp_path):
     assert found.milliseconds("case b", "float32") is None
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network": {}}, "network must have a width"),
+        ({"network": []}, "network must have a width"),
+        ({"rounds": ["1", "2"]}, "training_ms_by_round must be positive numbers"),
+        ({"rounds": [0.0, 0.0]}, "training_ms_by_round must be positive numbers"),
+        ({"rounds": [1.0, float("nan")]}, "training_ms_by_round must be positive numbers"),
+        ({"rounds": [1.0]}, "training_ms_by_round differ in their number"),
+    ],
+)
+def test_a_damaged_benchmark_is_refused_in_one_line(tmp_path, change, says):
+    times = {"case a": [1.0, 2.0], "case b": change.get("rounds", [2.0, 3.0])}
+    rows = [
+        {"name": name, "precision": "float32", "training_ms_by_round": ms}
+        for name, ms in times.items()
+    ]
+    content = {"rows": rows, "network": change.get("network", {"width": 1.0})}
+    (tmp_path / "bench.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"bench\.json is damaged: {says}"):
+        read([tmp_path / "bench.json"])
+
+
+def test_a_benchmark_counts_once(tmp_path):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({"rows": [{"name": "case a"}], "network": {"width": 1.0}}))
+    assert len(read([path, tmp_path / "." / "bench.json"]).benchmarks) == 1
+
+
 def test_the_commits_of_all_starts_are_named(make_finished):
     folder = make_finished("a", 0, preset="quick", epochs=2)
     assert commits(load_log(folder)) == []
@@ -83,6 +112,7 @@ def test_the_commits_of_all_starts_are_named(make_finished):
         {"commit": "1" * 40, "dirty": False},
         {"commit": "2" * 40, "dirty": True},
         None,
+        "unknown",
     ]
     write_json(folder / "environment.json", {"continuations": [{"git": s} for s in states]})
     assert commits(load_log(folder)) == ["1111111", "2222222+"]

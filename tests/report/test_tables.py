@@ -7,11 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from bnstudy.errors import UserError
 from bnstudy.report import html, tables
 from bnstudy.report.report import make_report
 from bnstudy.report.runs import read
 from bnstudy.report.verdicts import Verdict
 from bnstudy.run_folder.files import write_json
+from bnstudy.run_folder.log import load_log
 
 LAST = np.arange(1, 22) == 21  # the last epoch
 
@@ -107,3 +109,26 @@ def test_verdicts_on_speed_are_ratios_of_rounds_without_seeds():
         "| --- | --- | --- | --- | --- |",
         "| iv | x | b / a | 1.18 (1.10 to 1.40) | replicates |",
     ]
+
+
+def test_a_run_that_diverged_early_has_no_results_of_the_last_epoch(make_finished, tmp_path):
+    folder = make_finished("a", 0)
+    twin = make_finished("a", 1, epochs=5)
+    config = (twin / "config.yaml").read_text()
+    (twin / "config.yaml").write_text(config.replace("epochs: 5", "epochs: 21"))
+    write_json(twin / "result.json", {**load_log(twin).result, "diverged_at_step": 9})
+    (row,) = tables.rows(read([folder, twin]).groups)
+    assert len(row.seeds) == 2
+    assert tables.results_table([row]).splitlines()[-1] == f"| case a | 2 |{' diverged |' * 5}"
+
+
+def test_names_of_folders_cannot_break_a_table():
+    name = "a|b\nc <img src=x> & d"
+    table = tables.markdown(["runs"], [[name]])
+    assert table.splitlines()[2] == "| a\\|b c &lt;img src=x> &amp; d |"
+    assert len(table.splitlines()) == 3
+
+
+def test_no_row_makes_no_csv():
+    with pytest.raises(UserError, match="no run has finished"):
+        tables.csv_table([])

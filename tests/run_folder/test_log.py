@@ -274,3 +274,20 @@ def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"epochs": 2}, "result.json has 2 epochs and metrics.csv 3"),
+        ({"total_seconds": None}, "total_seconds must be a number"),
+        ({"images_per_second": "fast"}, "images_per_second must be a number"),
+    ],
+)
+def test_a_result_that_does_not_fit_the_metrics_or_lacks_a_time(folder, change, says):
+    result = result_from(make_rows(), load_log(folder).config, 10)
+    write_json(folder / "result.json", result)
+    assert load_log(folder).result == result
+    write_json(folder / "result.json", {**result, **change})
+    with pytest.raises(UserError, match=says):
+        load_log(folder)

@@ -10,6 +10,7 @@ from bnstudy.errors import UserError
 from bnstudy.output import echo
 
 if TYPE_CHECKING:
+    from bnstudy.config.schema import Config
     from bnstudy.trained.evaluation import Evaluation
     from bnstudy.trained.network import TrainedNetwork
 
@@ -24,8 +25,8 @@ which `bnstudy report` judges the gap between training and test.
 those of 10,000 training images; batch, those of each batch of test images. source is for networks
 without batch norm: within each batch of test images, the outputs of the convolutions are brought
 back to the mean and variance that they had on the training images. --corrupt changes the images as
-CIFAR-10-C does. With --corrupt, or statistics other than moving, nothing is written to the run
-folder, and pictures are drawn only if --out says where."""
+CIFAR-10-C does. With --corrupt, statistics other than moving, or another precision than the run's,
+nothing is written to the run folder, and pictures are drawn only if --out says where."""
 
 
 def add_parser(commands: Commands) -> None:
@@ -67,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
     import bnstudy
 
     statistics, corruption = _statistics(options), _corruption(options.corrupt)
+    own_precision = _config(options).training.precision
     plain = statistics.kind == MOVING and corruption is None
+    plain = plain and options.precision in (None, own_precision)
     if plain and options.images == "training" and options.out is not None:
         raise UserError("--out says where pictures go, and --images training draws none; drop it")
     network = bnstudy.load_model(options.run_folder, precision=options.precision, data=options.data)
@@ -99,10 +102,14 @@ def _statistics(options: argparse.Namespace) -> Statistics:
     statistics = Statistics(options.statistics)
     if options.batch_size is not None:
         statistics = statistics._replace(batch_size=options.batch_size)
+    statistics.check(_config(options))
+    return statistics
+
+
+def _config(options: argparse.Namespace) -> "Config":
     from bnstudy.run_folder.log import load_log
 
-    statistics.check(load_log(options.run_folder).config)
-    return statistics
+    return load_log(options.run_folder).config
 
 
 def _corruption(text: str | None) -> tuple[str, int] | None:

@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html:
         _check_html(options)
+    elif options.show and options.format != "markdown":
+        raise UserError("report: --show is for Markdown; CSV and JSON hold everything")
     report = reports.make_report(options.run_folder)
     if options.html:
         from bnstudy.report.html import write_page
@@ -88,8 +90,9 @@ def _check_html(options: argparse.Namespace) -> None:
     """Refuse what a page cannot be."""
     if options.show or options.format != "markdown":
         raise UserError("report: --html writes a page of everything, without --show and --format")
-    if str(options.html) == "-":
-        raise UserError("report: --html needs the name of a file, such as report.html")
+    name = options.html
+    if name.suffix not in (".html", ".htm") and not name.is_dir():  # no log is overwritten
+        raise UserError(f"report: --html needs the name of a file that ends in .html, not {name}")
 
 
 def _write(options: argparse.Namespace) -> int:
@@ -105,5 +108,5 @@ def _write(options: argparse.Namespace) -> int:
     from bnstudy.report import pages
 
     for page in options.write:
-        pages.write(page, echo)
+        pages.write(page)
     return 0

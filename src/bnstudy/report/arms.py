@@ -1,7 +1,8 @@
 """The arms of the three cases' experiment, found among runs by their configuration."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from bnstudy.config.schema import affects_results
 from bnstudy.plots.groups import common_title
@@ -32,37 +33,68 @@ _FREE = {"case", "seed", "training.epochs", *_KEYS}
 
 @dataclass(frozen=True)
 class Design:
-    """Runs that differ in their arm, their seed and their number of epochs alone."""
+    """Runs that differ in their arm, their seed and their number of epochs alone.
 
-    arms: dict[str, dict[int, RunLog]]  # arm -> seed -> the run with the most epochs
+    Attributes:
+        arms: arm -> seed -> the run with the most epochs.
+        setting: the keys that are the same in all runs, with their values.
+        apart: what sets it apart from another design, if the title does not.
+
+    """
+
+    arms: dict[str, dict[int, RunLog]]
+    setting: dict[str, Any]
+    apart: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """What all runs have in common: data, width, precision."""
-        return common_title([log for arm in self.arms.values() for log in arm.values()])
+        common = common_title([log for arm in self.arms.values() for log in arm.values()])
+        return ", ".join([common, *self.apart])
 
-    def seeds(self, arm: str, epochs: int) -> dict[int, RunLog]:
-        """Return the runs of an arm, by seed, that have at least so many epochs."""
+    def runs(self, arm: str, epochs: int) -> dict[int, RunLog]:
+        """Return the runs of an arm, by seed, that have at least this number of epochs."""
         runs = self.arms.get(arm, {})
         return {
             seed: log for seed, log in sorted(runs.items()) if len(log.metrics["epoch"]) >= epochs
         }
 
+    def diverged(self, arms: Iterable[str]) -> list[RunLog]:
+        """Return the runs of some arms that diverged; most have fewer epochs than the others."""
+        return [
+            log
+            for arm in arms
+            for _, log in sorted(self.arms.get(arm, {}).items())
+            if "diverged_at_step" in (log.result or {})
+        ]
+
 
 def designs(logs: Iterable[RunLog]) -> list[Design]:
     """Sort runs into designs, in the order of first appearance; runs of no arm are left out."""
-    found: dict[tuple[object, ...], dict[str, dict[int, RunLog]]] = {}
+    found: dict[tuple[object, ...], Design] = {}
     names = {keys: name for name, keys in ARMS.items()}
     for log in logs:
         flat = log.config.flat()
         name = names.get(tuple(flat[key] for key in _KEYS))
         if name is None:
             continue
-        setting = tuple(
-            flat[key] for key in sorted(flat) if affects_results(key) and key not in _FREE
-        )
-        runs = found.setdefault(setting, {}).setdefault(name, {})
+        setting = {
+            key: flat[key] for key in sorted(flat) if affects_results(key) and key not in _FREE
+        }
+        design = found.setdefault(tuple(setting.values()), Design({}, setting))
+        runs = design.arms.setdefault(name, {})
         other = runs.get(log.config.seed)
         if other is None or len(other.metrics["epoch"]) < len(log.metrics["epoch"]):
             runs[log.config.seed] = log
-    return [Design(arms) for arms in found.values()]
+    several = [design for design in found.values() if len(design.arms) > 1]
+    return [replace(design, apart=_apart(design, several)) for design in found.values()]
+
+
+def _apart(design: Design, others: Sequence[Design]) -> tuple[str, ...]:
+    """Return what distinguishes a design from others of its title: "bn.momentum = 0.9"."""
+    alike = [other for other in others if other.title == design.title]
+    return tuple(
+        f"{key} = {value}"
+        for key, value in design.setting.items()
+        if any(other.setting[key] != value for other in alike)
+    )

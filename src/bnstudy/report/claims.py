@@ -5,7 +5,7 @@ experiments/three_cases/claims.md, which was written before the runs.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from bnstudy.report.verdicts import (
     more_than_a_point,
     small_effect,
 )
+from bnstudy.run_folder.log import RunLog
 
 SEEDS = 3  # of each arm; a verdict from fewer is not given
 MEMORIZED = 0.95  # training accuracy below which a gap says nothing about generalization
@@ -147,7 +148,7 @@ def judge(design: Design) -> Iterator[Verdict]:
 
 def _judge(claim: Claim, design: Design) -> Verdict:
     measure = claim.measure
-    seeds = {arm: tuple(design.seeds(arm, measure.epochs)) for arm in claim.weights}
+    seeds = {arm: tuple(design.runs(arm, measure.epochs)) for arm in claim.weights}
     fewest = min(map(len, seeds.values()))
     verdict = Verdict(
         number=claim.number,
@@ -160,14 +161,16 @@ def _judge(claim: Claim, design: Design) -> Verdict:
         runs=_run_names(design, seeds),
         digits=measure.digits,
     )
+    if diverged := design.diverged(claim.weights):
+        return replace(verdict, verdict=NOT_COMPARABLE, why=_diverged(diverged))
     if not fewest:
         return verdict
     values = _values(design, measure, {*FOUR, *claim.weights})
     if why := _not_comparable(claim, design, values):
         return replace(verdict, verdict=NOT_COMPARABLE, why=why)
-    pool = _pool(values)
+    pool = pooled(values)
     estimate = contrast(values, claim.weights, pool)
-    runs = {arm: design.seeds(arm, measure.epochs) for arm in values}
+    runs = {arm: design.runs(arm, measure.epochs) for arm in values}
     by_seed = {arm: dict(zip(runs[arm], values[arm], strict=True)) for arm in values}
     beside = dict(_beside(claim, design))
     verdict = replace(verdict.with_estimate(estimate, pool), values=by_seed, beside=beside)
@@ -184,13 +187,14 @@ def _judge(claim: Claim, design: Design) -> Verdict:
 def _values(design: Design, measure: Measure, arms: set[str]) -> dict[str, list[float]]:
     """Return the values of each arm that has some, in the order of the seeds."""
     found = {
-        arm: [measure.of(log) for log in design.seeds(arm, measure.epochs).values()]
+        arm: [measure.of(log) for log in design.runs(arm, measure.epochs).values()]
         for arm in sorted(arms)
+        if not design.diverged([arm])  # the others of its runs are a choice of the best
     }
     return {arm: values for arm, values in found.items() if values}
 
 
-def _pool(values: dict[str, list[float]]) -> list[str]:
+def pooled(values: dict[str, list[float]]) -> list[str]:
     """Return the arms over which the deviation is pooled: of the four, those with a value each."""
     return [arm for arm in FOUR if arm in values and all(map(math.isfinite, values[arm]))]
 
@@ -202,7 +206,7 @@ def _run_names(design: Design, seeds: Mapping[str, tuple[int, ...]]) -> tuple[st
 def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]) -> str:
     """Return why the arms of a claim cannot be compared, or nothing."""
     if claim.measure is measures.PLAIN_GAP:
-        logs = [log for arm in claim.weights for log in design.seeds(arm, measures.LAST).values()]
+        logs = [log for arm in claim.weights for log in design.runs(arm, measures.LAST).values()]
         if max(len(log.metrics["epoch"]) for log in logs) > measures.LAST:
             return f"a run has more than {measures.LAST} epochs, and its weights are of the last"
         found = [measures.plain_training_accuracy(log) for log in logs]
@@ -212,8 +216,13 @@ def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]
         if len(known) < len(found):
             return "needs `bnstudy evaluate --images training` of each run"
     if any(not math.isfinite(value) for arm in claim.weights for value in values[arm]):
-        return "a run diverged, or never reached the value"
+        return "a run has a cost that is not finite, or never reached the value"
     return ""
+
+
+def _diverged(runs: Sequence[RunLog]) -> str:
+    names = ", ".join(log.folder.name for log in runs)
+    return f"{names} diverged"
 
 
 def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
@@ -225,13 +234,13 @@ def _beside(claim: Claim, design: Design) -> Iterator[tuple[str, str]]:
     for name, measure, weights in claim.beside:
         values = _values(design, measure, {*FOUR, *weights})
         if all(values.get(arm) for arm in weights):
-            estimate = contrast(values, weights, _pool(values))
+            estimate = contrast(values, weights, pooled(values))
             yield name, estimate.text(measure.digits)
 
 
 def _paired(design: Design, measure: Measure, weights: Weights) -> Estimate | None:
     """Estimate a difference of two arms from the seeds that both have, seed by seed."""
-    runs = {arm: design.seeds(arm, measure.epochs) for arm in weights}
+    runs = {arm: design.runs(arm, measure.epochs) for arm in weights}
     seeds = sorted(set.intersection(*(set(arm) for arm in runs.values())))
     if len(seeds) < 2:
         return None
@@ -253,7 +262,7 @@ def _how_many_seeds(estimate: Estimate, claim: Claim, arms: int) -> str:
 def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
     """Yield the verdict on vi b: is AMSGrad's early lead its missing bias correction?"""
     measure, names = measures.FIRST_COST, ("b", "c", "c, bias-corrected")
-    runs = {arm: design.seeds(arm, measure.epochs) for arm in names}
+    runs = {arm: design.runs(arm, measure.epochs) for arm in names}
     seeds = sorted(set.intersection(*(set(arm) for arm in runs.values())))
     if not seeds:
         return
@@ -262,6 +271,11 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
     shares = (cost["c, bias-corrected"] - cost["c"]) / np.where(lead > 0, lead, math.nan)
     verdict = every(list(-shares), -0.5, "no", "yes")  # half of the lead itself is a yes
     why = "case c does not lead in every seed" if verdict == NOT_COMPARABLE else ""
+    diverged = design.diverged(names)
+    if diverged or not all(np.isfinite(costs).all() for costs in cost.values()):
+        verdict = NOT_COMPARABLE
+        why = _diverged(diverged) if diverged else "a cost is not finite"
+        shares[:] = math.nan
     if verdict != NOT_COMPARABLE and len(seeds) < SEEDS:
         verdict, why = NOT_JUDGED, f"needs {SEEDS} seeds of each arm"
     yield Verdict(
@@ -276,7 +290,7 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
         seeds={arm: tuple(seeds) for arm in names},
         values={arm: dict(zip(seeds, v.tolist(), strict=True)) for arm, v in cost.items()},
         beside={
-            f"seed {seed}": "c does not lead" if math.isnan(share) else f"{share:.3f}"
+            f"seed {seed}": "not comparable" if math.isnan(share) else f"{share:.3f}"
             for seed, share in zip(seeds, shares, strict=True)
         },
         runs=_run_names(design, {arm: tuple(seeds) for arm in names}),

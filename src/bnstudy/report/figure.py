@@ -11,6 +11,7 @@ from bnstudy.errors import UserError
 from bnstudy.plots.figures import comparison_figure
 from bnstudy.plots.style import COLORS, save, style
 from bnstudy.report.arms import FOUR, Design
+from bnstudy.report.claims import pooled
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import AREA, TEST_ACCURACY, Measure
 from bnstudy.report.report import Report
@@ -60,8 +61,9 @@ def fits_the_authors(logs: Sequence[RunLog]) -> bool:
 
 
 def has_four_arms(design: Design) -> bool:
-    """Return whether a design has finished runs of all four arms."""
-    return all(design.seeds(arm, TEST_ACCURACY.epochs) for arm in FOUR)
+    """Return whether a design has runs of all four arms, none of which diverged."""
+    known = all(design.runs(arm, TEST_ACCURACY.epochs) for arm in FOUR)
+    return known and not design.diverged(FOUR)
 
 
 def two_by_two(design: Design) -> Figure:
@@ -75,7 +77,7 @@ def two_by_two(design: Design) -> Figure:
     """
     with style():
         figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-        counts = {arm: len(design.seeds(arm, TEST_ACCURACY.epochs)) for arm in FOUR}
+        counts = {arm: len(design.runs(arm, TEST_ACCURACY.epochs)) for arm in FOUR}
         same = len(set(counts.values())) == 1
         n = f"n = {counts['a']}" if same else ", ".join(f"{a}: n = {n}" for a, n in counts.items())
         figure.suptitle(f"{design.title}, {n}", fontsize=10)
@@ -89,19 +91,21 @@ def two_by_two(design: Design) -> Figure:
 
 def _panel(axes: Axes, design: Design, measure: Measure) -> None:
     values = {
-        arm: np.array([measure.of(log) for log in design.seeds(arm, measure.epochs).values()])
+        arm: np.array([measure.of(log) for log in design.runs(arm, measure.epochs).values()])
         for arm in FOUR
     }
     for shift, (optimizer, (without, with_, color, marker, line)) in zip(
         (-0.04, 0.04), LINES.items(), strict=True
     ):
-        estimates = [contrast(values, {arm: 1.0}, FOUR) for arm in (without, with_)]
+        pool = pooled({arm: list(found) for arm, found in values.items()})
+        estimates = [contrast(values, {arm: 1.0}, pool) for arm in (without, with_)]
         means = np.array([estimate.value for estimate in estimates])
         halves = np.array([estimate.high - estimate.value for estimate in estimates])
+        shown = "mean" if np.isnan(halves).all() else "mean, 95 % interval"
         places = np.array([0.0, 1.0]) + shift
         axes.errorbar(
-            places, means, np.nan_to_num(halves), color=color, marker=marker, linestyle=line,
-            capsize=3, label=f"{optimizer}: mean, 95 % interval; seeds in pale", zorder=3,
+            places, means, halves, color=color, marker=marker, linestyle=line,
+            capsize=3, label=f"{optimizer}: {shown}; seeds in pale", zorder=3,
         )  # fmt: skip
         for place, arm in zip(places, (without, with_), strict=True):
             spread = np.full(len(values[arm]), place + 2 * shift)

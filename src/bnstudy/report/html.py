@@ -22,8 +22,9 @@ from bnstudy.plots.groups import common_title
 from bnstudy.report.arms import ARMS, FOUR, MEANING
 from bnstudy.report.estimates import t_quantile
 from bnstudy.report.figure import fits_the_authors, has_four_arms, two_by_two
+from bnstudy.report.measures import TEST_ACCURACY
 from bnstudy.report.report import Report, Section, caption, progress
-from bnstudy.report.runs import commits, environments
+from bnstudy.report.runs import commits
 from bnstudy.report.svg import Drawing, drawing
 from bnstudy.report.tables import FIGURES, figures_of
 from bnstudy.report.verdicts import (
@@ -36,6 +37,7 @@ from bnstudy.report.verdicts import (
 )
 from bnstudy.run_folder.files import write_bytes_atomic
 from bnstudy.run_folder.log import RunLog
+from bnstudy.run_folder.provenance import starts
 
 # Verdict -> its class in page.css; the answers to questions have a class of their own.
 CLASSES = {
@@ -161,7 +163,7 @@ def _figures(report: Report) -> Iterator[dict[str, Any]]:
         if design is not None and has_four_arms(design):
             number += 1
             drawn = drawing(two_by_two(design), number)
-            counts = {arm: len(design.seeds(arm, 1)) for arm in FOUR}
+            counts = {arm: len(design.runs(arm, TEST_ACCURACY.epochs)) for arm in FOUR}
             yield {"kind": "2 x 2", "title": design.title, **_markup(drawn), "counts": counts}
 
 
@@ -177,7 +179,7 @@ def _environments(logs: Sequence[RunLog]) -> list[dict[str, Any]]:
     """Return what runs were made with, and the runs: one entry for each combination."""
     found: dict[tuple[Any, ...], list[RunLog]] = {}
     for log in logs:
-        for entry in environments(log) or [{}]:
+        for entry in starts(log.folder) or [{}]:
             versions = entry.get("versions")
             versions = versions if isinstance(versions, dict) else {}
             names = [versions.get(name) for name in VERSIONS]

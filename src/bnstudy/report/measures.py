@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnstudy.errors import UserError
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import RunLog
 from bnstudy.run_folder.weights import TRAINING_IMAGES
@@ -95,9 +96,21 @@ def plain_training_accuracy(log: RunLog) -> float | None:
 
     It is in training_images.json, which `bnstudy evaluate --images training` leaves in the run
     folder; None without it.
+
+    Raises:
+        UserError: the file is damaged.
+
     """
-    found = read_json(log.folder / TRAINING_IMAGES)
-    return None if found is None else float(found["accuracy"])
+    found = read_json(path := log.folder / TRAINING_IMAGES)
+    if found is None:
+        return None
+    accuracy = found.get("accuracy")
+    if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:  # nor NaN
+        raise UserError(
+            f"{path} is damaged: accuracy must be a number from 0 to 1; make it again with "
+            "`bnstudy evaluate --images training`"
+        )
+    return float(accuracy)
 
 
 def plain_gap(log: RunLog) -> float:

@@ -8,10 +8,10 @@ Paths are relative to the page.
 """
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from bnstudy.errors import UserError
+from bnstudy.output import echo
 from bnstudy.report.report import SHOWN, make_report
 from bnstudy.run_folder.files import write_text_atomic
 
@@ -30,7 +30,7 @@ def renewed(page: Path) -> str:
 
     """
     try:
-        text = page.read_text(encoding="utf-8")
+        text = _read(page)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"cannot read {page}: {getattr(error, 'strerror', None) or error}"
@@ -44,7 +44,9 @@ def renewed(page: Path) -> str:
         line = text.count("\n", 0, mark.start()) + 1
         if end < 0 or START.search(text, mark.end(), end):
             raise UserError(f"{page}, line {line}: no {END!r} follows")
-        parts += [text[done : mark.end()], "\n", _table(page, line, mark), "\n"]
+        table = f"\n{_table(page, line, mark)}\n"
+        newline = "\r\n" if text.startswith("\r\n", mark.end()) else "\n"
+        parts += [text[done : mark.end()], table.replace("\n", newline)]
         done = end
     return "".join(parts) + text[done:]
 
@@ -60,10 +62,15 @@ def _table(page: Path, line: int, mark: re.Match[str]) -> str:
     return make_report([page.parent / path for path in paths]).markdown(shown)
 
 
-def write(page: Path, say: Callable[[str], None]) -> None:
+def _read(page: Path) -> str:
+    """Read a page with its ends of lines as they are."""
+    return page.read_bytes().decode("utf-8")
+
+
+def write(page: Path) -> None:
     """Renew the tables of a page, and say whether they have changed."""
     text = renewed(page)
-    changed = text != page.read_text(encoding="utf-8")
+    changed = text != _read(page)
     if changed:
         write_text_atomic(page, text)
-    say(f"{page}: {'renewed' if changed else 'up to date'}")
+    echo(f"{page}: {'renewed' if changed else 'up to date'}")

@@ -9,10 +9,9 @@ from bnstudy.plots.groups import Group
 from bnstudy.report import tables
 from bnstudy.report.arms import MEANING, Design, designs
 from bnstudy.report.claims import judge
-from bnstudy.report.measures import LAST
 from bnstudy.report.runs import read
 from bnstudy.report.speed import judge_speed
-from bnstudy.report.verdicts import Verdict
+from bnstudy.report.verdicts import NOT_COMPARABLE, Verdict
 from bnstudy.run_folder.log import RunLog
 
 SHOWN = ("results", "provenance", "verdicts")  # the parts of a report, as `--show` names them
@@ -62,7 +61,7 @@ class Report:
         if self.unfinished and "results" in shown:
             parts += [
                 "Not finished, and counted nowhere: "
-                + ", ".join(map(progress, self.unfinished))
+                + tables.escaped(", ".join(map(progress, self.unfinished)))
                 + "."
             ]
         return "\n\n".join(parts)
@@ -92,14 +91,20 @@ def make_report(paths: Sequence[str | Path]) -> Report:
     """
     evidence = read(paths)
     logs = [log for group in evidence.groups for log in group.logs]
+    compared = [design for design in designs(logs) if len(design.arms) > 1]
     sections = [
-        Section(design.title, design, list(judge(design)))
-        for design in designs(logs)
-        if len(design.arms) > 1 and any(design.seeds(arm, LAST) for arm in design.arms)
+        Section(design.title, design, verdicts)
+        for design in compared
+        if any(map(_says_something, verdicts := list(judge(design))))
     ]
     speeds = [(bench.path, list(judge_speed(bench))) for bench in evidence.benchmarks]
     sections += [Section(f"speed, {p.name}", None, found, p) for p, found in speeds if found]
     return Report(evidence.groups, tables.rows(evidence.groups), sections, evidence.unfinished)
+
+
+def _says_something(verdict: Verdict) -> bool:
+    """Return whether a run has the epochs that a claim needs, or diverged before."""
+    return any(verdict.seeds.values()) or verdict.verdict == NOT_COMPARABLE
 
 
 def caption(rows: Sequence[tables.Row]) -> str:
@@ -115,7 +120,7 @@ def caption(rows: Sequence[tables.Row]) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    head = f"**{section.title}**"
+    head = f"**{tables.escaped(section.title)}**"
     if section.design is not None:
         arms = [f"{arm}: {MEANING[arm]}" for arm in MEANING if arm in section.design.arms]
         head += f" ({'; '.join(arms)})"

@@ -1,5 +1,6 @@
 """The runs of a report: from paths to logs, grouped by everything but the seed."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from bnstudy.plots.groups import Group, group_runs
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.find import run_folders
 from bnstudy.run_folder.log import RunLog, load_log
+from bnstudy.run_folder.provenance import starts
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def read(paths: Sequence[str | Path]) -> Evidence:
     ]
     if not given:
         raise UserError("nothing to report: give at least one run folder")
-    benchmarks = [_read_benchmark(path) for path in given if path.is_file()]
+    files = {path.resolve(): path for path in given if path.is_file()}  # each counts once
+    benchmarks = [_read_benchmark(path) for path in files.values()]
     logs = [load_log(folder) for folder in run_folders(p for p in given if not p.is_file())]
     groups = group_runs([log for log in logs if log.result is not None])
     for group in groups:
@@ -66,14 +69,27 @@ def read(paths: Sequence[str | Path]) -> Evidence:
 
 def _read_benchmark(path: Path) -> Benchmark:
     results = read_json(path) if path.suffix == ".json" else None
-    rows = results.get("rows") if results is not None else None
+    rows = results.get("rows", ()) if results is not None else ()
     named = isinstance(rows, list) and all(isinstance(row, dict) and "name" in row for row in rows)
     if results is None or not named or "network" not in results:
         raise UserError(
             f"{path} is a file, but not of `bnstudy bench --json` (without --convolutions); give "
             "run folders or such files"
         )
+    network = results["network"]
+    if not isinstance(network, dict) or not _is_positive(network.get("width")):
+        raise UserError(f"{path} is damaged: network must have a width")
+    rounds = [row["training_ms_by_round"] for row in rows if row.get("training_ms_by_round")]
+    if not all(isinstance(times, list) and all(map(_is_positive, times)) for times in rounds):
+        raise UserError(f"{path} is damaged: training_ms_by_round must be positive numbers")
+    if len({len(times) for times in rounds}) > 1:
+        raise UserError(f"{path} is damaged: training_ms_by_round differ in their number")
     return Benchmark(path, results)
+
+
+def _is_positive(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 < value < math.inf
 
 
 def _refuse_the_same_seed_twice(group: Group) -> None:
@@ -87,18 +103,12 @@ def _refuse_the_same_seed_twice(group: Group) -> None:
             )
 
 
-def environments(log: RunLog) -> list[dict[str, Any]]:
-    """Return the entries of a run's environment.json, one for each start; none if it is missing."""
-    entries = (read_json(log.folder / "environment.json") or {}).get("continuations", [])
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
 def commits(log: RunLog) -> list[str]:
     """Return the commits that made a run, shortened, with + where files had been changed."""
-    states = [entry.get("git") or {} for entry in environments(log)]
+    states = [entry.get("git") for entry in starts(log.folder)]
     names = [
-        state["commit"][:7] + ("+" if state.get("dirty") else "")
+        str(state["commit"])[:7] + ("+" if state.get("dirty") else "")
         for state in states
-        if state.get("commit")
+        if isinstance(state, dict) and state.get("commit")
     ]
     return list(dict.fromkeys(names))

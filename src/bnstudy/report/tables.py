@@ -2,12 +2,14 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bnstudy.errors import UserError
 from bnstudy.plots.groups import Group, differing_keys
 from bnstudy.report import estimates
 from bnstudy.report.estimates import Estimate
@@ -95,7 +97,8 @@ def _row(group: Group, keys: Sequence[str]) -> Row:
 def figures_of(log: RunLog) -> dict[str, float]:
     """Return the figures of a run's last epoch; NaN where it diverged."""
     last = {name: float(log.metrics[name][-1]) for name in RESULT_COLUMNS}
-    last = {name: value if np.isfinite(value) else np.nan for name, value in last.items()}
+    diverged = "diverged_at_step" in (log.result or {})
+    last = {n: math.nan if diverged or not np.isfinite(v) else v for n, v in last.items()}
     return last | {"gap": last["train_accuracy"] - last["test_accuracy"]}
 
 
@@ -163,9 +166,13 @@ def _counts(verdict: Verdict) -> str:
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    return "\n".join("| " + " | ".join(map(escaped, line)) + " |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Return a text as Markdown shows it, in one line: names of folders may hold anything."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("|", "\\|")
 
 
 def _plus_minus(estimate: Estimate) -> str:
@@ -186,6 +193,8 @@ def _finite(value: float) -> float | None:
 
 def csv_table(rows: Sequence[Row]) -> str:
     """Return the results in CSV: a line per group, every number with all its digits."""
+    if not rows:
+        raise UserError("report: no run has finished, so there is nothing for a table in CSV")
     text = io.StringIO()
     writer = csv.DictWriter(
         text, fieldnames=list(next(iter(_flat_rows(rows)))), lineterminator="\n"

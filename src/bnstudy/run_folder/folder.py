@@ -47,11 +47,6 @@ def finished_result(folder: Path, config: Config) -> dict[str, Any] | None:
         return None
     run = log.load_log(folder)
     epochs = int((run.result or {})["epochs"])
-    if epochs != len(run.metrics["epoch"]):
-        raise UserError(
-            f"{folder} is damaged: result.json has {epochs} epochs and metrics.csv "
-            f"{len(run.metrics['epoch'])}; {START_OVER}"
-        )
     if epochs > config.training.epochs:
         raise UserError(
             f"{folder} has {epochs} epochs already, more than training.epochs "

@@ -20,6 +20,7 @@ from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError, one_line
 from bnstudy.paths import user_path
+from bnstudy.run_folder.advice import START_OVER
 from bnstudy.run_folder.files import read_json, write_text_atomic
 
 
@@ -78,7 +79,12 @@ def load_log(run_folder: str | Path) -> RunLog:
     for name in ("config.yaml", "metrics.csv"):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a run folder: it has no {name}")
-    rows = read_metrics(folder / "metrics.csv")
+    rows, result = read_metrics(folder / "metrics.csv"), _read_result(folder / "result.json")
+    if result is not None and (result["epochs"] != len(rows) or not rows):
+        raise UserError(
+            f"{folder} is damaged: result.json has {result['epochs']} epochs and metrics.csv "
+            f"{len(rows)}; {START_OVER}"
+        )
     return RunLog(
         folder=folder,
         config=load_config(file=folder / "config.yaml"),
@@ -88,7 +94,7 @@ def load_log(run_folder: str | Path) -> RunLog:
             )
             for column, kind in _KINDS.items()
         },
-        result=_read_result(folder / "result.json"),
+        result=result,
     )
 
 
@@ -96,10 +102,11 @@ def _read_result(path: Path) -> dict[str, Any] | None:
     result = read_json(path)
     if result is None:
         return None
-    for name in ("epochs", *RESULT_COLUMNS):
+    for name in ("epochs", *RESULT_COLUMNS, "total_seconds", "images_per_second"):
         value = result.get(name, "missing")
-        diverged = value is None and name.endswith("_cost")
-        if not diverged and (not isinstance(value, int | float) or isinstance(value, bool)):
+        # A cost that was not finite is null, and so is a speed of no time.
+        unknown = value is None and name.endswith(("_cost", "_per_second"))
+        if not unknown and (not isinstance(value, int | float) or isinstance(value, bool)):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result
 

@@ -72,8 +72,10 @@ def _title(evaluation: Evaluation) -> str:
     run = evaluation.run
     seed = f"seed {run.config.seed}, epoch {(run.result or {})['epochs']}"
     images = f"{len(evaluation.labels):,} {evaluation.split} images"
-    under = f", {evaluation.under}" if evaluation.under else ""
-    return f"{common_title([run])}\n{seed}, {images}{under}"
+    changed = [evaluation.under] if evaluation.under else []
+    if evaluation.precision != run.config.training.precision:
+        changed.append(f"evaluated in {evaluation.precision}")
+    return "\n".join([common_title([run]), ", ".join([seed, images, *changed])])
 
 
 def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:

@@ -1,5 +1,6 @@
 """An evaluation as lines of text and as JSON."""
 
+import math
 from typing import Any
 
 from bnstudy.trained.evaluation import BINS, Evaluation
@@ -32,6 +33,8 @@ def comparison(found: Evaluation) -> str:
         return f"on the plain training images, {mode}"
     result, precision = found.run.result or {}, found.run.config.training.precision
     own = result["test_accuracy"], result["test_cost"]
+    if own[1] is None:
+        own = own[0], math.nan  # it was not finite
     if found.under:
         return f"with {found.under}; result.json has {own[0]:.4f} and {own[1]:.4f}"
     if own == (found.accuracy, found.cost):
