@@ -2,18 +2,22 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from marks import thorough
 from trained_helpers import config_of, random_arrays, write_finished_run
 
 from bnstudy.analysis import along_training
 from bnstudy.analysis.along_training import accuracies, landscape_of, predictiveness, sharpness
 from bnstudy.analysis.landscape import Landscape
+from bnstudy.analysis.statistics import training_moments
 from bnstudy.data.batches import epoch_order
 from bnstudy.data.dataset import load_dataset
 from bnstudy.errors import UserError
 from bnstudy.gradient_check import numpy_network
 from bnstudy.model.all_cnn import Model
 from bnstudy.run_folder import weights
+from bnstudy.run_folder.log import load_log
+from bnstudy.trained.network import TrainedNetwork
 
 BATCH = 8
 SEEDS = {1: 1, 2: 3}  # of the weights after each epoch; these do not put all into one class
@@ -59,7 +63,7 @@ def logits_in_numpy(config, arrays, images):
     network = numpy_network.Network(
         arrays={name: np.asarray(array, np.float64) for name, array in arrays.items()},
         labels=np.zeros(len(images), np.int64),
-        axes=(0, 1, 2),
+        axes=(0, 1, 2) if config.bn.axes == "channel" else (0,),
         epsilon=config.bn.epsilon,
         training=True,
         momentum=config.bn.momentum,
@@ -101,6 +105,7 @@ def test_the_training_accuracy_after_each_epoch_is_that_of_the_network_in_numpy(
     ("name", "frozen"),
     [
         ("c", False),
+        ("b activation after_conv", True),
         *thorough(("a", False), ("a", True), ("c", True), ("c debias", False), ("c debias", True)),
     ],
 )
@@ -112,6 +117,24 @@ def test_the_cost_of_a_landscape_is_that_of_the_network_in_numpy(runs, name, fro
     expected = costs_in_numpy(config, random_arrays(config, SEEDS[1]), images, labels)
     cost, _ = landscape(landscape.weights)
     assert cost == pytest.approx(expected, rel=1e-5)  # images and moments are in float32
+
+
+@pytest.mark.parametrize("name", ["c renorm debias activation", *thorough("c debias")])
+def test_frozen_inference_takes_the_precise_statistics_whatever_it_is_made_of(runs, name):
+    config = config_of(name, **CHANGES)
+    network = TrainedNetwork(
+        weights.Weights(load_log(runs(name)), weights.load_epochs(runs(name))[1], runs(name)),
+        "float32",
+    )
+    chosen = [images.astype(np.float32) for images, _ in batches_of(config, 2)]
+    expected = training_moments(network, [tf.constant(images) for images in chosen])
+    model = landscape_of(runs(name), epoch=1, batches=2, frozen=True).model
+    norms = [layer for layer in model.layers if layer.name in expected]
+    assert len(norms) == len(expected) > 0
+    for layer in norms:
+        _, _, mean, variance = layer.for_inference()
+        np.testing.assert_allclose(mean, expected[layer.name].mean, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(variance, expected[layer.name].variance, rtol=1e-4, atol=1e-5)
 
 
 def test_frozen_the_statistics_do_not_move_with_the_weights(runs):

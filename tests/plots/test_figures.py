@@ -341,3 +341,19 @@ def test_a_smoothed_curve_says_so_and_the_measured_one_is_pale_behind_it(make_ru
     assert len(axes.lines) == 6  # the author's two are smoothed likewise
     band = axes.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() == max(log.metrics["test_cost"].max() for log in logs)
+
+
+@pytest.mark.parametrize("names", [("_a", "_b"), ("cost_$5_to_$6", "b$x_{$")])
+def test_names_of_folders_are_shown_whatever_is_in_them(make_run, tmp_path, names):
+    """With more than four keys that differ, the labels are the names of the folders."""
+    many = {"optimizer.learning_rate": 1.0, "model.width": 0.5, "bn.momentum": 0.5}
+    many |= {"bn.epsilon": 0.5, "training.epochs": 2}
+    logs = [
+        load_log(make_run(name, case="a", overrides=changes))
+        for name, changes in zip(names, ({}, many), strict=True)
+    ]
+    drawn = comparison_figure(logs)
+    drawn.savefig(tmp_path / "a.png")
+    (legend,) = drawn.legends
+    shown = [text.get_text().partition(",")[0].strip() for text in legend.get_texts()]
+    assert shown == list(names)

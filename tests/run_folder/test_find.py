@@ -39,3 +39,21 @@ def test_no_run_is_one_line(tmp_path, monkeypatch, folder, says):
     (tmp_path / "empty" / "a").mkdir(parents=True)
     with pytest.raises(UserError, match=re.escape(says)):
         run_folders([folder])
+
+
+def test_links_to_runs_are_followed_once_and_circles_end(make_run, tmp_path):
+    for name in ("sweep/a", "elsewhere/b"):
+        make_run(name, epochs=1, case="a")
+    (tmp_path / "sweep" / "b").symlink_to(tmp_path / "elsewhere" / "b")
+    (tmp_path / "sweep" / "same").symlink_to(tmp_path / "sweep" / "a")
+    (tmp_path / "sweep" / "circle").symlink_to(tmp_path / "sweep")
+    assert names(tmp_path / "sweep") == ["a", "b"]
+
+
+def test_a_run_that_has_lost_its_configuration_is_not_passed_over(make_run, tmp_path):
+    make_run("sweep/a", epochs=1, case="a")
+    lost = make_run("sweep/lost", epochs=1, case="a")
+    (lost / "result.json").write_text("{}")
+    (lost / "config.yaml").unlink()
+    with pytest.raises(UserError, match=r"lost is a run without config\.yaml; restore"):
+        run_folders(tmp_path)

@@ -187,6 +187,8 @@ def test_the_weights_of_epochs_are_read_by_their_number(tmp_path):
     for epoch, config in ((1, shorter), (2, CONFIG), (12, CONFIG)):
         arrays = {**ARRAYS, "bn3/updates": np.array(epoch, np.int64)}
         weights.save_epoch(folder, config, epoch, arrays)
+    copy = folder / "epochs" / "epoch-0002 (1).npz"  # as file managers make them
+    copy.write_bytes(b"")
     found = weights.load_epochs(folder)
     assert list(found) == [1, 2, 12]
     for epoch, arrays in found.items():
@@ -202,3 +204,17 @@ def test_weights_of_epochs_that_are_damaged_or_of_another_run_are_one_line(tmp_p
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(bnstudy.UserError, match=r"epoch-0001.npz is damaged: .*; remove it$"):
         weights.load_epochs(folder)
+
+
+def test_weights_of_a_configuration_that_this_version_does_not_know_name_the_file(
+    tmp_path, monkeypatch
+):
+    folder = finished(tmp_path)
+    keys = {**CONFIG.flat(), "bn.wings": 2}
+    with monkeypatch.context() as patched:
+        patched.setattr(type(CONFIG), "flat", lambda _: keys)
+        patched.setattr(weights, "affects_results", lambda key: key not in ("data.dir",))
+        weights.save(folder / "weights.npz", CONFIG, ARRAYS)
+    message = refusal(folder)
+    assert f"{folder / 'weights.npz'} has no configuration of this version: " in message
+    assert "bn.wings" in message

@@ -64,6 +64,16 @@ def test_a_wrong_suffix_and_a_missing_folder_are_one_line(run_folder, tmp_path):
         export(run_folder, "npz", tmp_path / "nowhere" / "a.npz")
 
 
+@pytest.mark.parametrize("form", ["npz", "keras"])
+def test_weights_of_another_network_are_not_exported(run_folder, tmp_path, form):
+    config = bnstudy.load_log(run_folder).config
+    arrays = {**weights.load(run_folder).arrays, "conv1/w": np.zeros(3, np.float32)}
+    weights.save(run_folder / "weights.npz", config, arrays)
+    with pytest.raises(bnstudy.UserError, match=r"weights\.npz holds another network: conv1/w has"):
+        export(run_folder, form, tmp_path / f"out.{form}")
+    assert not (tmp_path / f"out.{form}").exists()
+
+
 def test_where_the_data_is_can_be_said(run_folder, tmp_path):
     make_old(run_folder, keep_standardization=False)
     config = bnstudy.load_log(run_folder).config

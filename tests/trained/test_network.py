@@ -11,7 +11,8 @@ from trained_helpers import (
 )
 
 import bnstudy
-from bnstudy.trained.network import checked_images
+from bnstudy.run_folder import weights
+from bnstudy.trained.network import TrainedNetwork, checked_images
 
 
 def test_it_classifies_as_an_independent_network_in_numpy_does(network):
@@ -81,6 +82,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         (np.full((1, 32, 32, 3), 256), "between 256 and 256, must be raw"),
         (np.full((1, 32, 32, 3), np.nan), "between nan and nan, must be raw"),
         (np.full((1, 32, 32, 3), "x"), "must hold grey levels from 0 to 255"),
+        ([np.zeros((32, 32, 3)), np.zeros((16, 16, 3))], "images have different shapes, must be"),
         (np.ones((1, 32, 32, 3), bool), "must hold grey levels from 0 to 255"),
     ],
 )
@@ -88,6 +90,26 @@ def test_images_that_are_not_raw_are_refused_in_one_line(images, says):
     with pytest.raises(bnstudy.UserError, match=says) as caught:
         checked_images(images)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda a: a.pop("standardization/stddev"), "standardization/stddev is missing, must be"),
+        (
+            lambda a: a.update({"standardization/mean": np.zeros(5)}),
+            r"mean has shape \[5\], must be",
+        ),
+    ],
+)
+def test_weights_whose_standardization_is_damaged_are_refused(tmp_path, change, says):
+    config = config_of("c")
+    folder = write_finished_run(tmp_path / "run", config, random_arrays(config))
+    arrays = weights.load(folder).arrays
+    change(arrays)
+    weights.save(folder / "weights.npz", config, arrays)
+    with pytest.raises(bnstudy.UserError, match=f"weights.npz is damaged: .*{says}"):
+        TrainedNetwork(weights.load(folder), "float32")
 
 
 def test_black_images_are_raw():

@@ -66,6 +66,16 @@ def test_the_users_default_precision_does_not_matter(networks):
     assert {layer.compute_dtype for layer in model.layers[1:]} == {"float32"}  # after the input
 
 
+def test_the_users_default_order_of_axes_does_not_matter(networks):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = to_keras.keras_model(networks("b"))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    expected = networks("b").predict(some_images())
+    np.testing.assert_allclose(model.predict(some_images(), verbose=0), expected, atol=2e-6)
+
+
 def test_a_layer_that_keras_does_not_have_is_refused(networks, monkeypatch):
     class Strange(Layer):
         pass

@@ -7,7 +7,7 @@ training batches at every epoch: the first ones of the epoch that would follow t
     sharpness("logs/case-c_seed-0", epoch=5)    # the largest eigenvalue of the Hessian
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from bnstudy.analysis.landscape import (
     leading_eigenvalue,
     put_back,
 )
-from bnstudy.analysis.statistics import training_moments
+from bnstudy.analysis.statistics import Moments, training_moments
 from bnstudy.config.schema import Config
 from bnstudy.data.batches import TrainingBatches
 from bnstudy.data.dataset import load_dataset
@@ -95,15 +95,28 @@ def landscape_of(
     chosen, arrays = _batches(run.config, batches), kept[epoch]
     if frozen:
         network = TrainedNetwork(Weights(run, arrays, run.folder), "float32")
-        for name, moments in training_moments(network, [images for images, _ in chosen]).items():
-            arrays |= {
-                f"{name}/moving_mean": moments.mean,
-                f"{name}/moving_variance": moments.variance,
-                f"{name}/updates": np.array(10**9),  # so that debias has nothing to correct
-            }
+        moments = training_moments(network, [images for images, _ in chosen])
+        arrays = _with_statistics(arrays, moments, run.config.bn.epsilon)
     model = Model(run.config, tf.float64)
     model.assign(arrays)
     return Landscape(model, chosen, frozen)
+
+
+def _with_statistics(
+    arrays: dict[str, np.ndarray], moments: Mapping[str, Moments], epsilon: float
+) -> dict[str, np.ndarray]:
+    """Return a network's arrays with other moving statistics, in the shapes that they have."""
+    changed: dict[str, np.ndarray] = {}
+    for name, (mean, variance) in moments.items():
+        changed |= {
+            f"{name}/moving_mean": mean,
+            f"{name}/moving_variance": variance,
+            f"{name}/moving_stddev": np.sqrt(variance + epsilon),  # (47), the other way round
+            f"{name}/updates": np.array(10**9),  # so that debias has nothing to correct
+        }
+    return arrays | {
+        name: value.reshape(arrays[name].shape) for name, value in changed.items() if name in arrays
+    }
 
 
 def sharpness(

@@ -232,9 +232,11 @@ def _add_legend(figure: Figure) -> None:
     columns = 3 if longest <= 24 else 2 if longest <= 46 and len(labels) > 3 else 1
     rows = sum(label.count("\n") + 1 for label in labels) / columns
     figure.set_figheight(figure.get_figheight() + 0.18 * rows)
-    figure.legend(
+    legend = figure.legend(
         list(entries.values()), labels, loc="outside lower center", ncols=columns, fontsize=8
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a folder's name may hold dollar signs
 
 
 def _check_epochs(logs: Sequence[RunLog]) -> None:

@@ -51,7 +51,8 @@ class Group:
             explained: say what is shown of several seeds.
 
         """
-        parts = [self.label]
+        # matplotlib leaves labels out that begin with an underscore.
+        parts = [f" {self.label}" if self.label.startswith("_") else self.label]
         if len(self.logs) > 1:
             shown = " (mean, min to max)" if explained else ""
             parts.append(f"n = {len(self.logs)}{shown}")

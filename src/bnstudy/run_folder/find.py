@@ -1,5 +1,6 @@
 """The run folders that a user names, each by itself or all by a folder above them."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def run_folders(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         paths: one or several.
 
     Raises:
-        UserError: a folder does not exist, or there is no run folder below it.
+        UserError: a folder does not exist, there is no run folder below it, or one without
+            config.yaml.
 
     """
     given = as_list(paths, "run_folders", "paths of run folders")
@@ -33,13 +35,30 @@ def _at_or_below(path: str | Path) -> list[Path]:
         raise UserError(f"{folder}: no such folder; give a run folder such as logs/case-c_seed-0")
     if any((folder / name).exists() for name in _FILES):
         return [folder]
-    below = sorted(config.parent for config in folder.rglob(_FILES[0]))
-    runs = [
+    below = [
         run
-        for run in below
-        if (run / _FILES[1]).is_file()
-        and not any(_ASIDE in part for part in run.relative_to(folder).parts)
+        for run in _folders_below(folder)
+        if not any(_ASIDE in part for part in run.relative_to(folder).parts)
     ]
+    config, metrics = _FILES
+    runs = [run for run in below if (run / metrics).is_file() and (run / config).is_file()]
+    for run in below:  # results would change without a word
+        if (run / metrics).is_file() and (run / "result.json").is_file() and run not in runs:
+            raise UserError(
+                f"{run} is a run without {config}; restore the file, or move the folder"
+            )
     if not runs:
         raise UserError(f"{folder} is not a run folder (it has no config.yaml) and holds none")
     return runs
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """Return all folders below one, in alphabetical order; links to folders are followed."""
+    found: dict[Path, Path] = {}  # a folder counts once, and a circle of links ends
+    for path, names, _ in os.walk(folder, followlinks=True):
+        here = Path(path)
+        names.sort()
+        if here.resolve() in found:
+            names.clear()
+        found.setdefault(here.resolve(), here)
+    return sorted(found.values())

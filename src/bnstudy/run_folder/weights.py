@@ -7,6 +7,7 @@ last checkpoint has what is needed (`load`).
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +104,8 @@ def load_epochs(run_folder: str | Path) -> dict[int, dict[str, np.ndarray]]:
     """
     run, found = load_log(run_folder), {}
     for path in sorted((run.folder / EPOCHS).glob("epoch-*.npz")):
+        if not re.fullmatch(r"epoch-\d+", path.stem):
+            continue  # a copy that a file manager has made
         arrays, keys = _read(path, "remove it")
         _check_same(path, run, {**keys, "training.epochs": run.config.training.epochs})
         found[int(path.stem.removeprefix("epoch-"))] = arrays
@@ -163,7 +166,11 @@ def _from_checkpoint(path: Path, run: RunLog, unfinished: bool) -> dict[str, np.
 
 def _check_same(path: Path, run: RunLog, keys: dict[str, Any]) -> None:
     """Refuse weights that another configuration made; keys that are not given are defaults."""
-    if different := differences(run.config, load_config(overrides=keys)):
+    try:
+        made_by = load_config(overrides=keys)
+    except UserError as error:
+        raise UserError(f"{path} has no configuration of this version: {one_line(error)}") from None
+    if different := differences(run.config, made_by):
         raise UserError(
             f"{path} is of another configuration than config.yaml ({'; '.join(different)}); "
             "restore the file that belongs to this run"

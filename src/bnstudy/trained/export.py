@@ -1,11 +1,15 @@
 """Write a trained network into one file, for others to use."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bnstudy.errors import UserError
 from bnstudy.run_folder import weights
 from bnstudy.run_folder.files import write_bytes_atomic
 from bnstudy.trained import load_model, load_weights
+
+if TYPE_CHECKING:
+    from bnstudy.trained.network import TrainedNetwork
 
 
 def export(
@@ -32,19 +36,20 @@ def export(
         out = run_folder / weights.FILE if form == "npz" else Path(name)
     if out.suffix != f".{form}":
         raise UserError(f"{out}: the name of the file must end in .{form}")
+    network = load_model(run_folder, precision="float32", data=data)  # refuses what is no network
+    found = load_weights(run_folder, data)
+    content = b"" if form == "npz" else _as_bytes(network, form)
     try:
         if form == "npz":
-            found = load_weights(run_folder, data)
             weights.save(out, found.run.config, found.arrays)
         else:
-            write_bytes_atomic(out, _as_bytes(run_folder, form, data))
+            write_bytes_atomic(out, content)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from None
     return out
 
 
-def _as_bytes(run_folder: Path, form: str, data: str | Path | None) -> bytes:
-    network = load_model(run_folder, precision="float32", data=data)
+def _as_bytes(network: "TrainedNetwork", form: str) -> bytes:
     from bnstudy.trained import to_keras, to_safetensors
 
     content: bytes = {"keras": to_keras, "safetensors": to_safetensors}[form].as_bytes(network)

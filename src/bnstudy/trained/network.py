@@ -54,8 +54,7 @@ class TrainedNetwork:
             self.model.assign(found.arrays)
         except ValueError as error:
             raise UserError(f"{found.source} holds another network: {one_line(error)}") from None
-        mean, stddev = (found.arrays[f"standardization/{name}"] for name in ("mean", "stddev"))
-        self.standardization = Standardization(mean, stddev)
+        self.standardization = standardization_of(found)
         self._logits = tf.function(
             self._forward,
             input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.float32)],
@@ -98,6 +97,25 @@ class TrainedNetwork:
         return logits
 
 
+def standardization_of(found: Weights) -> Standardization:
+    """Return the standardization that was kept with the weights.
+
+    Raises:
+        UserError: an array of it is missing or has another shape.
+
+    """
+    kept = []
+    for name in ("standardization/mean", "standardization/stddev"):
+        array = found.arrays.get(name)
+        if array is None or array.shape not in ((3,), IMAGE_SHAPE):
+            shape = "is missing" if array is None else f"has shape {list(array.shape)}"
+            raise UserError(
+                f"{found.source} is damaged: {name} {shape}, must be [3] or {list(IMAGE_SHAPE)}"
+            )
+        kept.append(array)
+    return Standardization(*kept)
+
+
 def in_batches(logits: Callable[[np.ndarray], tf.Tensor], images: Any, size: int) -> np.ndarray:
     """Classify images, `size` at a time; the last batch may be smaller.
 
@@ -127,7 +145,11 @@ def checked_images(images: Any) -> np.ndarray:
         UserError: they are not.
 
     """
-    array, right = np.asarray(images), f"must be [N, {', '.join(map(str, IMAGE_SHAPE))}]"
+    right = f"must be [N, {', '.join(map(str, IMAGE_SHAPE))}]"
+    try:
+        array = np.asarray(images)
+    except ValueError:  # NumPy's word for it is "inhomogeneous"
+        raise UserError(f"images have different shapes, {right}") from None
     if array.shape == IMAGE_SHAPE:
         raise UserError(f"images has shape {list(array.shape)}, {right}; one image is images[None]")
     if array.ndim != 4 or array.shape[1:] != IMAGE_SHAPE:

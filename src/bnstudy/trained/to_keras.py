@@ -50,16 +50,17 @@ def _standardization(network: TrainedNetwork) -> keras.layers.Layer:
 def _add(layer, config, x):
     """Apply Keras's counterpart of a layer, with its weights."""
     named = {"name": layer.name, "dtype": FLOAT32}
+    image = {**named, "data_format": "channels_last"}  # whatever the user's own default is, too
     if isinstance(layer, Conv2D):
         *kernel, _, outputs = layer.w.shape
-        conv = keras.layers.Conv2D(outputs, kernel, padding="same", use_bias=False, **named)
+        conv = keras.layers.Conv2D(outputs, kernel, padding="same", use_bias=False, **image)
         return _with_weights(conv, x, [layer.w.numpy()])
     if isinstance(layer, ELU):
         return keras.layers.ELU(**named)(x)
     if isinstance(layer, AveragePool):
-        return keras.layers.AveragePooling2D(2, **named)(x)
+        return keras.layers.AveragePooling2D(2, **image)(x)
     if isinstance(layer, GlobalAveragePool):
-        return keras.layers.GlobalAveragePooling2D(**named)(x)
+        return keras.layers.GlobalAveragePooling2D(**image)(x)
     if not hasattr(layer, "for_inference"):
         raise UserError(f"{layer.name}: Keras has no layer for a {type(layer).__name__}")
     return _add_batch_norm(layer, config, x, named)
