@@ -14,7 +14,7 @@ from PIL import Image
 
 from bnstudy.data import cifar10
 from bnstudy.data.packagings import batches
-from bnstudy.data.packagings.common import CLASSES
+from bnstudy.data.packagings.common import CLASS_NAMES
 from bnstudy.errors import UserError
 
 OFFICIAL_FORMS = (
@@ -147,7 +147,7 @@ def png_bytes(image: np.ndarray, mode="RGB", **options) -> bytes:
 def make_png_folder(folder: Path) -> Path:
     """Write train/airplane/0000.png and so on, numbered within the class."""
     for part, (images, labels) in parts().items():
-        for label, name in enumerate(CLASSES):
+        for label, name in enumerate(CLASS_NAMES):
             files = {
                 f"{number:04}.png": png_bytes(image)
                 for number, image in enumerate(images[labels == label])

@@ -54,7 +54,7 @@ def batches(originals):
 
 
 def steps(config, count, data):
-    """Train in float64 on so many devices; return the replicas and the running sums."""
+    """Train in float64 on this number of devices; return the replicas and the running sums."""
     names = devices.choose(count)
     replicas = make_replicas(config, tf.float64, tf.float64, names)
     random = np.random.default_rng(1)

@@ -8,7 +8,7 @@ import pytest
 
 from bnstudy import paths
 from bnstudy.errors import UserError
-from bnstudy.paths import as_list, shipped, user_path
+from bnstudy.paths import as_list, is_clutter, shipped, user_path
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,3 +54,13 @@ def test_what_is_shipped_is_found_in_an_installed_package(tmp_path, monkeypatch)
     monkeypatch.setattr(paths, "__file__", str(tmp_path / "bnstudy" / "paths.py"))
     assert shipped("configs") == tmp_path / "bnstudy" / "configs"
     assert shipped("playground") == tmp_path.parent / "playground"
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", ".hidden", "thesis.docx", "_x"])
+def test_a_users_own_file_is_not_clutter(name):
+    assert not is_clutter(name)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._x", "Thumbs.db", "THUMBS.DB", "Icon\r"])
+def test_files_of_other_programs_are_clutter(name):
+    assert is_clutter(name)

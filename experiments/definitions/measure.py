@@ -50,7 +50,7 @@ def moving_variance(momentum: float, initial: float, batches: Sequence) -> float
 
 
 def amsgrad_differences() -> dict[str, str]:
-    """Compare the variants of AMSGrad, each in the situation that tells it from Keras's."""
+    """Compare the variants of AMSGrad, each in the situation that distinguishes it from Keras's."""
     ones = np.ones((100, 1))
     burst = np.where(np.arange(100) < 1, 1.0, 0.1)[:, None]
     paper = steps(amsgrad, ones, variant="paper")[:, 0]

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from bnstudy.config.schema import Config
 from bnstudy.plots.style import COLORS, LINES, MARKERS, StyledFigure, style
-from bnstudy.questions.claims import DOES_NOT, NOT_COMPARABLE, OPEN, REPLICATES, Claim, verdict
+from bnstudy.questions.claims import OPEN, Claim, verdict
 from bnstudy.questions.kept import kept
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import epochs_until
-from bnstudy.report.verdicts import UNDECIDED, small_effect
+from bnstudy.report.verdicts import DOES_NOT, NOT_COMPARABLE, REPLICATES, UNDECIDED, small_effect
 from bnstudy.run_folder.log import load_log
 
 SEEDS, FITS = 3, 0.995

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from bnstudy.config.schema import Config
-from bnstudy.questions.claims import Claim
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
 from bnstudy.report.runs import Benchmark
@@ -22,12 +20,13 @@ from bnstudy.run_folder.log import RunLog, load_log
 HERE = Path(__file__).parent
 judging, drawing = load_file(HERE / "judge.py"), load_file(HERE / "figure.py")
 NONE, BN, ARMS, SEEDS = judging.NONE, judging.BN, judging.ARMS, judging.SEEDS
+judge, draw = judging.judge, drawing.draw
 GRID = {  # the rates of seed 0
     NONE: ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1"),
     BN: ("0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3"),
 }
 SMALL = 1.8  # nats
-# What is measured along training; a change of any makes what was kept anew.
+# What is measured along training; after a change of any, what was kept is made again.
 IMAGES, BATCHES, TOLERANCE = 2000, 4, 1e-2  # of the eigenvalue, relative
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)  # of the step
 STEPS = {NONE: "case c, model.batch_norm=none", BN: "case c"}  # contenders of bench.json
@@ -49,16 +48,6 @@ def measure(runs: list[Path]) -> dict[str, Any]:
     if "missing" in measured["chosen"]:
         return measured
     return measured | along_training(measured["chosen"], fixed, {run.name: run for run in runs})
-
-
-def judge(measured: dict[str, Any]) -> list[Claim]:
-    """Judge by the thresholds of README.md."""
-    return list(judging.judge(measured))
-
-
-def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
-    """Draw the figure."""
-    return drawing.draw(measured, claims)
 
 
 def arm_of(config: Config) -> str:

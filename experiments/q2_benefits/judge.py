@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from bnstudy.questions.claims import DOES_NOT, NOT_COMPARABLE, OPEN, REPLICATES, Claim, verdict
+from bnstudy.questions.claims import OPEN, Claim, verdict
 from bnstudy.report.estimates import mean
 from bnstudy.report.measures import epochs_until
-from bnstudy.report.verdicts import UNDECIDED
+from bnstudy.report.verdicts import DOES_NOT, NOT_COMPARABLE, REPLICATES, UNDECIDED
 
 NONE, BN = ARMS = ("none", "BN")
 SEEDS, GUESS = ("0", "1", "2"), math.log(10)

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from bnstudy.analysis import linear_network
 from bnstudy.config.schema import Config
-from bnstudy.questions.claims import Claim
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
 from bnstudy.run_folder.log import load_log
@@ -23,8 +21,7 @@ judging, drawing = load_file(HERE / "judge.py"), load_file(HERE / "figure.py")
 ARMS, SEEDS, STEPS, GUESS = judging.ARMS, judging.SEEDS, judging.STEPS, judging.GUESS
 FAST, SLOW = judging.FAST, judging.SLOW
 LINEAR_RATES = (judging.PUBLISHED_RATE, 1e-5)  # of the linear network
-# Test images that take as long as what is kept beside a run, on average over the arms.
-EVALUATIONS = {"first_steps.json": 130_000}
+judge, draw = judging.judge, drawing.draw
 
 
 def arm_of(config: Config) -> str:
@@ -33,6 +30,13 @@ def arm_of(config: Config) -> str:
     if normalized or noise:
         return "noisy BN" if normalized and noise else "BN" if normalized else "noise alone"
     return "none, slow" if config.optimizer.learning_rate == SLOW else "none"
+
+
+def evaluations(config: Config) -> dict[str, int]:
+    """Return what is kept beside a run, and the number of test images that takes as long."""
+    images = STEPS * config.training.batch_size
+    per_image = 4 + 27 * len(rates_of(config))  # its movement; its shift at each rate (measured)
+    return {"first_steps.json": images * per_image}
 
 
 def measure(runs: list[Path]) -> dict[str, Any]:
@@ -102,13 +106,3 @@ def _described(found: dict[str, Any]) -> dict[str, Any]:
         lasts = {arm: values["last"] for arm, values in arms.items()}
         described |= {f"linear network at {rate}": {"1 - cosine": turns, "last costs": lasts}}
     return described
-
-
-def judge(measured: dict[str, Any]) -> list[Claim]:
-    """Judge by the thresholds of README.md."""
-    return list(judging.judge(measured))
-
-
-def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
-    """Draw the figure."""
-    return drawing.draw(measured, claims)

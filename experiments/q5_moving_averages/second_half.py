@@ -13,8 +13,9 @@ import numpy as np
 
 from bnstudy.config.schema import Config
 from bnstudy.output import echo
-from bnstudy.questions.claims import DOES_NOT, OPEN, REPLICATES, UNDECIDED, Claim
+from bnstudy.questions.claims import OPEN, Claim
 from bnstudy.questions.kept import kept
+from bnstudy.report.verdicts import DOES_NOT, REPLICATES, UNDECIDED
 from bnstudy.run_folder.log import RunLog, load_log
 
 FILE = "averages.json"  # beside a run

@@ -7,6 +7,15 @@ from typing import Any
 
 from bnstudy.errors import UserError, one_line
 
+# In lower case: of Finder and archives, Explorer, KDE, Jupyter, trash cans, synchronized folders.
+_CLUTTER = {
+    *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".spotlight-v100", ".trashes"),
+    *(".temporaryitems", ".apdisk", "icon\r", "__macosx"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
+    *(".directory", "lost+found", ".ipynb_checkpoints", ".dropbox", ".stfolder", ".gitkeep"),
+}
+_CLUTTER_STARTS = ("._", ".nfs", ".~lock.", "~$", ".trash-", ".syncthing.", ".fuse_hidden")
+
 
 def user_path(path: object, name: str, right: str) -> Path:
     """Return a path in which a leading ~ is the home folder.
@@ -55,3 +64,8 @@ def shipped(name: str) -> Path:
     here = Path(__file__).resolve().parent
     packaged = here / name
     return packaged if packaged.is_dir() else here.parents[1] / name
+
+
+def is_clutter(name: str) -> bool:
+    """Return whether a file of this name is one that other programs leave in any folder."""
+    return name.lower() in _CLUTTER or name.lower().startswith(_CLUTTER_STARTS)

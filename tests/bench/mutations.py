@@ -21,8 +21,8 @@ MUTATIONS = [
     (
         "forget that an augmented batch holds two copies of each image",
         "bench/measure.py",
-        "2 if unlimited.data.augment else 1",
-        "1",
+        "batch_size // unlimited.data.copies",
+        "batch_size",
         MEASURE + "test_the_training_set_has_as_many_batches_as_a_round_has_steps",
     ),
     (

@@ -7,8 +7,8 @@ MUTATIONS = [
     (
         "let each device have a variance over one image",
         "config/schema.py",
-        'return copies if has_variance or self.model.batch_norm == "none" else 2',
-        "return copies",
+        'return self.data.copies if has_variance or self.model.batch_norm == "none" else 2',
+        "return self.data.copies",
         "tests/config/test_conflicts.py::test_every_device_gets_an_image",
     ),
     (

@@ -3,19 +3,20 @@
 import os
 import subprocess
 import sys
+from pkgutil import resolve_name
 
 import pytest
 
-from bnstudy.config.registry import BATCH_NORMS, DATASETS, OPTIMIZERS, find
+from bnstudy.config.registry import BATCH_NORMS, DATASETS, OPTIMIZERS
 from bnstudy.manual import adam, amsgrad
 
 
 def test_every_place_exists():
     for name in (*filter(None, BATCH_NORMS.values()), *DATASETS.values()):
-        assert callable(find(name))
+        assert callable(resolve_name(name))
     for entry in OPTIMIZERS.values():
-        assert callable(find(entry.module).init)
-        assert callable(find(entry.module).update)
+        assert callable(resolve_name(entry.module).init)
+        assert callable(resolve_name(entry.module).update)
 
 
 @pytest.mark.parametrize(("name", "module"), [("adam", adam), ("amsgrad", amsgrad)])

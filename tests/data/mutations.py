@@ -207,16 +207,16 @@ MUTATIONS = [
     (
         "label the folders in another order",
         "data/packagings/png_folder.py",
-        "enumerate(CLASSES)",
-        "enumerate(CLASSES[::-1])",
+        "enumerate(CLASS_NAMES)",
+        "enumerate(CLASS_NAMES[::-1])",
         PACKAGINGS
         + "test_png_folder.py::test_labels_are_the_places_of_the_classes_in_the_alphabet",
     ),
     (
         "search what a Mac leaves in an archive",
         "data/packagings/common.py",
-        'name in ("__MACOSX", ',
-        "name in (",
+        'name.startswith(".") or paths.is_clutter(name)',
+        'name.startswith(".")',
         CIFAR10 + "test_what_other_programs_leave_is_ignored",
     ),
     (

@@ -95,8 +95,8 @@ MUTATIONS = [
     (
         "divide a batch into ghost batches of neighbours",
         BATCH_NORM,
-        "tf.reshape(x, [size, -1, *_sizes(x)[1:]])",
-        "tf.einsum('kv...->vk...', tf.reshape(x, [-1, size, *_sizes(x)[1:]]))",
+        "tf.reshape(x, [size, -1, *sizes_of(x)[1:]])",
+        "tf.einsum('kv...->vk...', tf.reshape(x, [-1, size, *sizes_of(x)[1:]]))",
         BATCH_NORM_TEST + "test_ghost_batches_are_batch_norms_of_every_kth_image",
     ),
     (

@@ -124,7 +124,7 @@ MUTATIONS = [
     (
         "draw the runs that were kept aside",
         "run_folder/find.py",
-        "not any(_ASIDE in part for part in run.relative_to(folder).parts)",
+        "not any(ASIDE in part for part in run.relative_to(folder).parts)",
         "True",
         "tests/run_folder/test_find.py::test_a_folder_stands_for_all_runs_below_it",
     ),

@@ -132,3 +132,13 @@ def test_names_of_folders_cannot_break_a_table():
 def test_no_row_makes_no_csv():
     with pytest.raises(UserError, match="no run has finished"):
         tables.csv_table([])
+
+
+def test_a_run_whose_time_is_not_known_has_no_time(make_finished):
+    folder = make_finished("a", 0)
+    result = load_log(folder).result
+    del result["total_seconds"], result["images_per_second"]
+    write_json(folder / "result.json", result)
+    (row,) = tables.rows(read([folder]).groups)
+    assert (row.hours, row.images_per_second) == (None, None)
+    assert tables.provenance_table([row]).splitlines()[-1].endswith(" | float32 |  |  | unknown |")

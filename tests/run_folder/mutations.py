@@ -26,17 +26,17 @@ MUTATIONS = [
     ),
     (
         "take what Finder leaves for a user's file",
-        "run_folder/files.py",
-        "return name in _CLUTTER or",
+        "paths.py",
+        "return name.lower() in _CLUTTER or",
         "return",
-        f"{FILES}::test_files_of_other_programs_are_clutter",
+        "tests/test_paths.py::test_files_of_other_programs_are_clutter",
     ),
     (
         "take any hidden file for clutter",
-        "run_folder/files.py",
+        "paths.py",
         '_CLUTTER_STARTS = ("._",',
         '_CLUTTER_STARTS = (".",',
-        f"{FILES}::test_a_users_own_file_is_not_clutter",
+        "tests/test_paths.py::test_a_users_own_file_is_not_clutter",
     ),
     (
         "let two processes write to a folder",

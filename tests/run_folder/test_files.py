@@ -9,7 +9,6 @@ import pytest
 
 from bnstudy.errors import UserError
 from bnstudy.run_folder.files import (
-    is_clutter,
     is_temporary,
     read_json,
     write_bytes_atomic,
@@ -89,16 +88,6 @@ def test_a_temporary_file_is_known_by_its_name(tmp_path, monkeypatch):
     assert is_temporary(seen[0])
     for name in ("metrics.csv", "notes.tmp", ".notes.tmp", "metrics.csv.77.tmp"):
         assert not is_temporary(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", ".hidden", "thesis.docx", "_x"])
-def test_a_users_own_file_is_not_clutter(name):
-    assert not is_clutter(Path("run", name))
-
-
-@pytest.mark.parametrize("name", [".DS_Store", "._x", "Thumbs.db", "THUMBS.DB", "Icon\r"])
-def test_files_of_other_programs_are_clutter(name):
-    assert is_clutter(Path("run", name))
 
 
 def test_json_comes_back_and_nan_is_refused(tmp_path):

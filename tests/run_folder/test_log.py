@@ -280,7 +280,7 @@ def test_importing_the_log_imports_neither_tensorflow_nor_matplotlib():
     ("change", "says"),
     [
         ({"epochs": 2}, "result.json has 2 epochs and metrics.csv 3"),
-        ({"total_seconds": None}, "total_seconds must be a number"),
+        ({"total_seconds": "long"}, "total_seconds must be a number"),
         ({"images_per_second": "fast"}, "images_per_second must be a number"),
     ],
 )

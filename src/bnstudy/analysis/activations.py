@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from bnstudy.analysis.landscape import Landscape
+from bnstudy.analysis.landscape import Landscape, put_back
 from bnstudy.model.all_cnn import Model
 from bnstudy.model.layers import ELU, Context
 
@@ -63,15 +63,13 @@ def activation_statistics(
 
     """
     elus = {layer.name for layer in model.layers if isinstance(layer, ELU)}
-    kept = [(variable, variable.numpy()) for variable in model.statistics.values()]
     sums: dict[str, _Sums] = {}
-    for images in batches:
-        for name, output in layer_outputs(model, images, Context(training)).items():
-            values = output.numpy().astype(np.float64)
-            values = values.reshape(-1, values.shape[-1])
-            sums[name] = sums[name].with_more(values) if name in sums else _Sums.of(values)
-    for variable, value in kept:
-        variable.assign(value)
+    with put_back(model):
+        for images in batches:
+            for name, output in layer_outputs(model, images, Context(training)).items():
+                values = output.numpy().astype(np.float64)
+                values = values.reshape(-1, values.shape[-1])
+                sums[name] = sums[name].with_more(values) if name in sums else _Sums.of(values)
     return [total.result(name, name in elus) for name, total in sums.items()]
 
 

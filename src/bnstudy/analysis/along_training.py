@@ -44,7 +44,7 @@ def accuracies(run_folder: str | Path, images: int = 2000) -> dict[int, float]:
 
     Args:
         run_folder: of a run that has kept its epochs.
-        images: how many training images, at least, as far as there are so many.
+        images: the least number of training images; all, if there are fewer.
 
     Returns:
         Epoch -> fraction; epoch 0 is before the first step.

@@ -36,7 +36,7 @@ def shift_over_steps(config: Config, dataset: Dataset, steps: int = 100) -> Shif
     Args:
         config: of the run.
         dataset: of the run.
-        steps: so many, or those of the first epoch if it has fewer, or those before it diverges.
+        steps: their number; fewer if the first epoch has fewer, or the run diverges.
 
     """
     training = Training(config, dataset)

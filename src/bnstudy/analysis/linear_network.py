@@ -133,7 +133,7 @@ def train(
         normalize: whether batch norm follows every layer but the last.
         steps: of training.
         rate: the learning rate; the cost is a sum over the data.
-        every: so many steps lie between two measurements.
+        every: the number of steps between two measurements.
 
     """
     problem, parameters = make(seed)
@@ -155,8 +155,8 @@ def compare(rate: float, seeds: int, every: int = 20) -> dict[str, dict[str, Any
 
     Args:
         rate: the learning rate.
-        seeds: 0, 1, ... so many.
-        every: so many steps lie between two measurements of the shift.
+        seeds: their number: 0, 1, ...
+        every: the number of steps between two measurements of the shift.
 
     Returns:
         For "none" and "BN": "every"; for each seed "turn", the mean of 1 - cosine over the layers

@@ -15,7 +15,7 @@ def corruptions_figure(image: np.ndarray, seed: int = 0) -> StyledFigure:
         seed: of the draws.
 
     Raises:
-        UserError: it is no such image.
+        UserError: it is not such an image.
 
     """
     images = np.asarray(image)[None]

@@ -62,8 +62,8 @@ def probe(run_folder: str | Path, images: int = 500, data: str | Path | None = N
 
     Args:
         run_folder: its path; ~ is the home folder. The run need not have finished.
-        images: so many, class-balanced, without augmented copies, in batches as in training; a last
-            batch that is not full is left out.
+        images: their number; they are class-balanced, without augmented copies, in batches as in
+            training; a last batch that is not full is left out.
         data: where CIFAR-10 is; as `data.dir` unless given.
 
     Raises:
@@ -99,7 +99,7 @@ def full_batches(config: Config, dataset: Dataset, most: int, standardize: Calla
     Args:
         config: of the run.
         dataset: its images.
-        most: so many images at most, class-balanced.
+        most: the largest number of images; they are class-balanced.
         standardize: `standardizers(...).train`.
 
     Raises:

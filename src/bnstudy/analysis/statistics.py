@@ -20,7 +20,6 @@ BatchNorm-adaptation-behavior, `pseudo_reset`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import groupby, islice
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from bnstudy.analysis.choice import BATCH, MOVING, PRECISE, SOURCE, Statistics
+from bnstudy.analysis.landscape import put_back
 from bnstudy.backend import xla
 from bnstudy.data.batches import TrainingBatches
 from bnstudy.data.dataset import IMAGE_SHAPE, load_dataset
@@ -183,7 +183,7 @@ def training_moments(
     signature = [tf.TensorSpec([None, *IMAGE_SHAPE]), tf.TensorSpec([], tf.int64)]
     compiled = tf.function(batch_moments, input_signature=signature, autograph=False)
     batches = training_batches(network) if batches is None else batches
-    with _statistics_kept(network.model):
+    with put_back(network.model):  # training mode moves the averages
         parts = [(len(images), compiled(images, step)) for step, images in enumerate(batches)]
     return {name: _pooled([(n, *found[name]) for n, found in parts]) for name in parts[0][1]}
 
@@ -227,14 +227,3 @@ def _pooled(parts: list[tuple[int, tf.Tensor, tf.Tensor]]) -> Moments:
     means, variances = (np.array([part[i] for part in parts], np.float64) for i in (1, 2))
     mean = np.tensordot(weights, means, 1)
     return Moments(mean, np.tensordot(weights, variances + (means - mean) ** 2, 1))
-
-
-@contextmanager
-def _statistics_kept(model: Model) -> Iterator[None]:
-    """Put the moving averages back at the end: training mode changes them."""
-    before = {name: variable.numpy() for name, variable in model.statistics.items()}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            model.statistics[name].assign(value)

@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pkgutil import resolve_name
 from typing import Any, Protocol
 
 from bnstudy.backend.startup import import_tensorflow
 from bnstudy.bench.peers import CONVOLUTIONS, PEERS
 from bnstudy.config.load import load_config, parse_set
-from bnstudy.config.registry import find
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError, one_line
 from bnstudy.output import echo
@@ -96,8 +96,7 @@ def make_contenders(
         unlimited = load_config(case, presets, None, changes, sources=said_by)
         if unlimited.training.devices != 1:
             raise UserError("bench: training.devices must be 1, since bench times one device")
-        copies = 2 if unlimited.data.augment else 1  # of each image in a batch
-        images = max(10, steps * unlimited.training.batch_size // copies)
+        images = max(10, steps * unlimited.training.batch_size // unlimited.data.copies)
         limits = {"data.train_limit": images, "data.test_limit": max(10, images // 5)}
         return load_config(case, presets, None, {**changes, **limits})
 
@@ -266,5 +265,5 @@ class Benchmark(Protocol):
 def _make_benchmark(contender: Contender) -> Benchmark:
     """Build the benchmark of a contender, in this process; it warms up."""
     import_tensorflow()
-    benchmark: Benchmark = find(contender.place)(contender.config)
+    benchmark: Benchmark = resolve_name(contender.place)(contender.config)
     return benchmark

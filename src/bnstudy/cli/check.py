@@ -75,11 +75,15 @@ def run(options: argparse.Namespace) -> int:
         echo(template(options.template).rstrip())
         return 0
     if options.file is not None:
-        from bnstudy.gradient_check.own_layer.check import check_file
+        from bnstudy.gradient_check.own_layer.file import check_file
 
         _refuse_network_options(options)
-        code: int = check_file(options.file, options)
-        return code
+        return check_file(
+            options.file,
+            seed=options.seed or 0,
+            insist=options.insist,
+            as_text=not options.json,
+        )
     config = _config_of(options)
     from bnstudy.backend.startup import import_tensorflow
 

@@ -48,7 +48,7 @@ class Admission(WorkerPlugin):
             return
         await worker.set_resources(**{ONE_RUN: 1, self.name: 1})
         if worker.status == Status.running:
-            # Tasks that wait for such a worker are handed out when one begins to run.
+            # Tasks that wait for such a worker are assigned when one begins to run.
             worker.status = Status.paused
             worker.status = Status.running
 

@@ -1,12 +1,11 @@
 """Batch norms, data sets and optimizers by name, and where each is implemented.
 
 To add one, write a module of its own, a row here, and its name in configs/base.yaml. The places
-are names ("module" or "module:attribute"), so that a configuration can be checked without
-TensorFlow.
+are names, "module" or "module:attribute", for `pkgutil.resolve_name`, so that a configuration can
+be checked without TensorFlow.
 """
 
-from pkgutil import resolve_name
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # model.batch_norm -> a class with the constructor of model.batch_norm.BatchNorm
 BATCH_NORMS = {
@@ -39,8 +38,3 @@ OPTIMIZERS = {
         "bnstudy.manual.amsgrad", ("paper", "keras", "optax", "as_posted"), _MOMENTS
     ),
 }
-
-
-def find(place: str) -> Any:
-    """Import the module or attribute that a place names."""
-    return resolve_name(place)

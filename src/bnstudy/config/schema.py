@@ -48,6 +48,11 @@ class DataConfig(_Strict):
     standardize: Literal["train_channels", "batch_pixels"]
     augment: bool
 
+    @property
+    def copies(self) -> int:
+        """How often an epoch shows each image: augmentation adds a mirrored, shifted copy."""
+        return 2 if self.augment else 1
+
 
 class ModelConfig(_Strict):
     """The All-CNN."""
@@ -151,9 +156,8 @@ class Config(_Strict):
 
     def least_images_of_a_device(self) -> int:
         """Return how many images of a batch, copies included, each of several devices must get."""
-        copies = 2 if self.data.augment else 1
         has_variance = self.bn.synchronized or self.bn.axes == "channel"  # of one image
-        return copies if has_variance or self.model.batch_norm == "none" else 2
+        return self.data.copies if has_variance or self.model.batch_norm == "none" else 2
 
     def statistics_over_images(self) -> dict[str, str]:
         """Return the keys, with their values, that require a variance over the images alone.

@@ -65,7 +65,7 @@ class TrainingBatches:
 
     def __init__(self, config: Config, dataset: Dataset, standardize: Callable):
         self._seed, self._augment = config.seed, config.data.augment
-        self._originals = config.training.batch_size // (2 if self._augment else 1)
+        self._originals = config.training.batch_size // config.data.copies
         self._images, self._labels = dataset.train_images, dataset.train_labels
         self._standardize = standardize
         copies = config.training.batch_size // self._originals

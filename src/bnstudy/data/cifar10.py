@@ -24,7 +24,7 @@ from bnstudy.data.packagings.common import Arrays, Fit
 from bnstudy.errors import UserError
 from bnstudy.paths import user_path
 
-CLASS_NAMES = common.CLASSES
+CLASS_NAMES = common.CLASS_NAMES
 DEPTH = 2  # how many folders below the given one are searched
 FORMS = ", ".join(packaging.name for packaging in PACKAGINGS)
 

@@ -1,10 +1,11 @@
 """A data set: uint8 images [n, 32, 32, 3] (NHWC) and int64 labels [n] in 0..9."""
 
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import numpy as np
 
-from bnstudy.config.registry import DATASETS, find
+from bnstudy.config.registry import DATASETS
 from bnstudy.config.schema import DataConfig
 from bnstudy.errors import UserError
 
@@ -31,7 +32,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         UserError: the data set cannot be found or read, or is smaller than a limit.
 
     """
-    images, labels, test_images, test_labels = find(DATASETS[config.name])(config)
+    images, labels, test_images, test_labels = resolve_name(DATASETS[config.name])(config)
     train = balanced_subset(images, labels, config.train_limit, key="data.train_limit")
     test = balanced_subset(test_images, test_labels, config.test_limit, key="data.test_limit")
     return Dataset(*train, *test)
@@ -45,7 +46,7 @@ def class_names(name: str) -> tuple[str, ...]:
 
     """
     module, _, _ = DATASETS[name].partition(":")
-    names: tuple[str, ...] = find(f"{module}:CLASS_NAMES")
+    names: tuple[str, ...] = resolve_name(f"{module}:CLASS_NAMES")
     return names
 
 

@@ -23,11 +23,11 @@ def read(path: Path) -> Data:
     """Read the arrays of an .npz file; pickled objects are refused.
 
     Raises:
-        UserError: there is no such file, it is no .npz, or it lacks the images.
+        UserError: there is no such file, it is not an .npz, or it lacks the images.
 
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file" if not path.exists() else f"{path} is no file")
+        raise UserError(f"{path}: no such file" if not path.exists() else f"{path} is not a file")
     right = "an .npz file with the arrays images and, if there are any, labels (or x and y)"
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path}: must be {right}")

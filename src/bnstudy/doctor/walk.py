@@ -133,7 +133,7 @@ def _written_false(model: keras.Model) -> set[int]:
 
 
 def _names(model: keras.Model) -> dict[int, str]:
-    """Return names that tell the batch norms apart: with the path, where a name occurs twice."""
+    """Return a distinct name for each batch norm: with the path, where a name occurs twice."""
     paths: dict[int, tuple[str, ...]] = {}
     waiting: list[tuple[Any, tuple[str, ...]]] = [(model, ())]
     while waiting:

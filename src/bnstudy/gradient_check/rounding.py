@@ -19,8 +19,8 @@ UNITS = {"float32": 2.0**-24, "bfloat16": 2.0**-8}
 # A layer alone, in units. Measured: at most 12.2 (convolutions at full width, whose sums are long)
 # and 0.66, in the networks and seeds that docs/gradient_check.md names.
 LIMITS = {"float32": 16.0, "bfloat16": 1.0}
-# More is no rounding but a mistake of these precisions: so many limits, of a layer alone or of
-# parameters in a whole step, where errors add up (measured: at most 8.4 and 16.9 limits, in four
+# More is not rounding but a mistake: this number of limits, of a layer alone or of parameters in
+# a whole step, where errors add up (measured: at most 8.4 and 16.9 limits, in four
 # networks of width 0.05).
 WRONG_ALONE, WRONG_STEP = 4.0, 128.0
 

@@ -21,6 +21,7 @@ from bnstudy.manual.sums import (
     of_one_device,
     ones_removed,
     shape_of_statistics,
+    sizes_of,
     sum_over_groups,
     sum_to,
 )
@@ -222,18 +223,24 @@ def split_images(x: tf.Tensor, size: int) -> tf.Tensor:
     images = x.shape[0] if x.shape.rank else 1
     if images is not None and images % size:
         raise ValueError(f"size must divide the {images} images of x, not {size}")
-    return tf.reshape(x, [size, -1, *_sizes(x)[1:]])  # (37)
+    return tf.reshape(x, [size, -1, *sizes_of(x)[1:]])  # (37)
 
 
 def join_images(x: tf.Tensor) -> tf.Tensor:
-    """Undo `split_images`."""
+    """Undo `split_images`.
+
+    Args:
+        x: [N/S, S, ...], ghost batches.
+
+    Returns:
+        [N, ...].
+
+    Raises:
+        ValueError: x is not a tensor of numbers.
+
+    """
     x = checks.as_tensor("x", x)
-    return tf.reshape(x, [-1, *_sizes(x)[2:]])
-
-
-def _sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
-    """Return the sizes, those that are unknown until the graph runs as tensors."""
-    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
+    return tf.reshape(x, [-1, *sizes_of(x)[2:]])
 
 
 def update_moving(moving: tf.Tensor, batch: tf.Tensor, momentum: float) -> tf.Tensor:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bnstudy.manual import checks
 from bnstudy.manual.precision import upcast
+from bnstudy.manual.sums import sizes_of
 
 
 class Cache(NamedTuple):
@@ -81,11 +82,6 @@ def checked_dy(dy: tf.Tensor, cache: Cache) -> tuple[tf.Tensor, int]:
     dy = checks.images("dy", dy)
     checks.shape_of("dy", dy, [images, *sides, channels], "the shape of y")
     return dy, size
-
-
-def sizes_of(x: tf.Tensor) -> list[int | tf.Tensor]:
-    """Return the sizes of x: numbers where they are known, else tensors."""
-    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
 
 
 def global_average_forward(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -134,6 +134,9 @@ def limits(
     Returns:
         r_max and d_max of this step, float64 scalars.
 
+    Raises:
+        ValueError: an argument is not such a number.
+
     """
     steps = checks.whole_number("steps", steps, 0)
     r_max, d_max = checks.number("r_max", r_max, 1), checks.number("d_max", d_max, 0)
@@ -144,5 +147,14 @@ def limits(
 
 
 def variance_of(stddev: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Return the variance by which inference divides: max(stddev^2 - epsilon, 0)."""
+    """Return the variance by which inference divides: max(stddev^2 - epsilon, 0).
+
+    Args:
+        stddev: the averaged standard deviation [C], or [H, W, C].
+        epsilon: that was added to the variance before the root was taken.
+
+    Returns:
+        The shape and dtype of stddev.
+
+    """
     return tf.maximum(tf.square(stddev) - epsilon, 0)  # (47)

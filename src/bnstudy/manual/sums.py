@@ -97,3 +97,8 @@ def sum_over_groups(sums: tf.Tensor, parameter: tf.Tensor) -> tf.Tensor:
     """Add up the sums of all groups that share a parameter, in its shape."""
     shared = sum_to(sums, align(parameter, sums.shape).shape)
     return shared if shared.shape == parameter.shape else tf.reshape(shared, tf.shape(parameter))
+
+
+def sizes_of(x: tf.Tensor) -> list[int | tf.Tensor]:
+    """Return the sizes of x: numbers where they are known, else tensors."""
+    return [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]

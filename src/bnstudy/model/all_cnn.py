@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from bnstudy.config.registry import BATCH_NORMS, find
+from bnstudy.config.registry import BATCH_NORMS
 from bnstudy.config.schema import Config
 from bnstudy.data.dataset import CLASSES, IMAGE_SHAPE
 from bnstudy.manual import network
@@ -195,7 +196,7 @@ def batch_norm_of(config: Config) -> Callable[..., Layer] | None:
     if config.synchronizes() and config.model.batch_norm == "custom":
         return SynchronizedBatchNorm
     place = BATCH_NORMS[config.model.batch_norm]
-    return find(place) if place else None
+    return resolve_name(place) if place else None
 
 
 def derivatives_of(config: Config) -> Derivatives:

@@ -41,7 +41,7 @@ def plot(
             may be in progress.
         metric: a column of metrics.csv, or several, one panel each; unless given, accuracy and cost
             on the training and test images.
-        smooth: draw the centred running mean over so many epochs, an odd number (see `smoothed`);
+        smooth: epochs of the centred running mean that is drawn, an odd number (see `smoothed`);
             the curve as measured stays visible behind it. 1: as measured.
         reference: also draw the author's own curves of 2018.
         out: the .png, .pdf or .svg to write; nothing is written unless it is given.

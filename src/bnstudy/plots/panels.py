@@ -43,7 +43,7 @@ def draw(
         group: of runs.
         column: of metrics.csv.
         index: of the group, which chooses its colour, line and marker.
-        markers: at most so many.
+        markers: their largest number.
         smooth: epochs of the running mean; if more than 1, the curve itself is pale behind it.
 
     """

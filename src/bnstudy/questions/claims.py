@@ -5,15 +5,10 @@ from typing import NamedTuple
 
 from bnstudy.report.estimates import Estimate
 from bnstudy.report.verdicts import (
-    DOES_NOT,
-    NOT_COMPARABLE,
-    REPLICATES,
-    UNDECIDED,
     above,
 )
 
 OPEN = "open"  # runs are missing
-VERDICTS = (REPLICATES, DOES_NOT, UNDECIDED, NOT_COMPARABLE, OPEN)
 
 
 class Claim(NamedTuple):
@@ -25,7 +20,7 @@ class Claim(NamedTuple):
         value: of the statistic; None if it could not be computed.
         interval: of 95 %, or another that `statistic` names; None if there is none.
         threshold: what decides, in words.
-        verdict: one of `VERDICTS`, or a word that the question's README.md defines.
+        verdict: one of those of `report.verdicts`, "open", or a word of the question's README.md.
         primary: whether this is the question's one primary claim.
         reason: why the claim is open, undecided or not comparable.
         runs: names of the run folders that it rests on.

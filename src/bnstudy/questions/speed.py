@@ -30,7 +30,7 @@ class Speed(NamedTuple):
     test: float
 
     def seconds(self, training: int, test: int) -> float:
-        """Return how long so many images take."""
+        """Return how long these numbers of images take."""
         return training / self.training + test / self.test
 
 
@@ -54,7 +54,7 @@ def work_left(runs: Sequence[Run]) -> Work:
         metrics = run.folder / "metrics.csv"
         done = len(read_metrics(metrics)) if metrics.is_file() else 0
         epochs = run.config.training.epochs - done
-        training += epochs * images * (2 if run.config.data.augment else 1)
+        training += epochs * images * run.config.data.copies
         test += epochs * test_images
     return Work(training, test)
 
@@ -92,7 +92,7 @@ def measure(config: Config) -> Speed:
     from bnstudy.runner.training import Training
 
     devices.prepare()
-    copies, batch = 2 if config.data.augment else 1, config.training.batch_size
+    copies, batch = config.data.copies, config.training.batch_size
     training, ends = Training(config, _noise(STEPS * batch // copies)), list[float]()
     progress = ProgressBar(1, STEPS * batch, stream=io.StringIO())
     training.train_epoch(progress, lambda: ends.append(time.perf_counter()))

@@ -20,7 +20,7 @@ END = "<!-- end of report -->"
 
 
 def renewed(page: Path) -> str:
-    """Return the text of a page with its tables made anew.
+    """Return the text of a page with its tables made again.
 
     Args:
         page: a file in Markdown.

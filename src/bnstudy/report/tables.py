@@ -37,8 +37,8 @@ class Row:
         seeds: of its runs.
         epochs: of each run.
         figures: column -> mean over the seeds, with its interval.
-        hours: of training and tests of one run, on average.
-        images_per_second: on average.
+        hours: of training and tests of one run, on average; None if not known of all.
+        images_per_second: on average; None if not known of all.
         precision: of activations and gradients.
         commits: that made the runs.
         runs: the names of the run folders.
@@ -50,7 +50,7 @@ class Row:
     seeds: tuple[int, ...]
     epochs: int
     figures: dict[str, Estimate]
-    hours: float
+    hours: float | None
     images_per_second: float | None
     precision: str
     commits: tuple[str, ...]
@@ -79,19 +79,26 @@ def rows(groups: Sequence[Group]) -> list[Row]:
 def _row(group: Group, keys: Sequence[str]) -> Row:
     logs = sorted(group.logs, key=lambda log: log.config.seed)
     flat, results = logs[0].config.flat(), [figures_of(log) for log in logs]
-    speeds = [log.result["images_per_second"] for log in logs if log.result]
+    ended = [log.result or {} for log in logs]
+    seconds = _mean([result.get("total_seconds") for result in ended])
     return Row(
         label=group.label,
         keys={key: flat[key] for key in keys},
         seeds=tuple(log.config.seed for log in logs),
         epochs=logs[0].config.training.epochs,
         figures={name: estimates.mean([result[name] for result in results]) for name in FIGURES},
-        hours=float(np.mean([log.result["total_seconds"] for log in logs if log.result])) / 3600,
-        images_per_second=None if None in speeds else float(np.mean(speeds)),
+        hours=None if seconds is None else seconds / 3600,
+        images_per_second=_mean([result.get("images_per_second") for result in ended]),
         precision=flat["training.precision"],
         commits=tuple(dict.fromkeys(commit for log in logs for commit in commits(log))),
         runs=tuple(log.folder.name for log in logs),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean, or None where a value is not known."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def figures_of(log: RunLog) -> dict[str, float]:
@@ -128,7 +135,7 @@ def provenance_table(rows: Sequence[Row]) -> str:
             _interval(row.figures["test_accuracy"]),
             str(row.epochs),
             row.precision,
-            f"{row.hours:.2f}",
+            "" if row.hours is None else f"{row.hours:.2f}",
             "" if row.images_per_second is None else f"{row.images_per_second:,.0f}",
             ", ".join(row.commits) or "unknown",
         ]

@@ -8,26 +8,12 @@ from typing import Any
 
 from bnstudy.errors import UserError, one_line
 
-# In lower case: of Finder and archives, Explorer, KDE, Jupyter, trash cans, synchronized folders.
-_CLUTTER = {
-    *(".ds_store", ".localized", ".appledouble", ".fseventsd", ".spotlight-v100", ".trashes"),
-    *(".temporaryitems", ".apdisk", "icon\r", "__macosx"),
-    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
-    *(".directory", "lost+found", ".ipynb_checkpoints", ".dropbox", ".stfolder", ".gitkeep"),
-}
-_CLUTTER_STARTS = ("._", ".nfs", ".~lock.", "~$", ".trash-", ".syncthing.", ".fuse_hidden")
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")  # as write_bytes_atomic names them
 
 
 def is_temporary(path: Path) -> bool:
     """Return whether a file was left by a process that was killed while writing."""
     return _TEMPORARY.fullmatch(path.name) is not None
-
-
-def is_clutter(path: Path) -> bool:
-    """Return whether a file is one that other programs leave in any folder."""
-    name = path.name.lower()
-    return name in _CLUTTER or name.startswith(_CLUTTER_STARTS)
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bnstudy.errors import UserError
 from bnstudy.paths import as_list, user_path
+from bnstudy.run_folder.name import ASIDE
 
 _FILES = ("config.yaml", "metrics.csv")
-_ASIDE = ".old-"  # in the name of a folder that `--fresh` has kept aside
 
 
 def run_folders(paths: str | Path | Iterable[str | Path]) -> list[Path]:
@@ -38,7 +38,7 @@ def _at_or_below(path: str | Path) -> list[Path]:
     below = [
         run
         for run in _folders_below(folder)
-        if not any(_ASIDE in part for part in run.relative_to(folder).parts)
+        if not any(ASIDE in part for part in run.relative_to(folder).parts)
     ]
     config, metrics = _FILES
     runs = [run for run in below if (run / metrics).is_file() and (run / config).is_file()]

@@ -13,11 +13,13 @@ import filelock
 from bnstudy.config.load import differences, load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
+from bnstudy.paths import is_clutter
 from bnstudy.run_folder import checkpoint, events, files, log, weights
 from bnstudy.run_folder.advice import NEW_FOLDER, START_OVER
+from bnstudy.run_folder.name import ASIDE
 
 IN_USE = "is in use by"  # in the message that says so
-PATIENCE = 0.2  # seconds: whoever only looks whether a folder is in use has it locked for a moment
+PATIENCE = 0.2  # seconds: to look whether a folder is in use locks it for a moment
 
 
 def lock_of(folder: Path) -> Path:
@@ -100,7 +102,7 @@ def claim(folder: Path, config: Config, *, fresh: bool = False) -> Iterator[None
 def backup(folder: Path) -> Path:
     """Rename a folder to the first free one of NAME.old-1, NAME.old-2, ..."""
     number = 1
-    while (aside := folder.with_name(f"{folder.name}.old-{number}")).exists():
+    while (aside := folder.with_name(f"{folder.name}{ASIDE}{number}")).exists():
         number += 1
     return folder.rename(aside)
 
@@ -108,7 +110,7 @@ def backup(folder: Path) -> Path:
 def _unmake(folder: Path, aside: Path | None) -> None:
     """Remove a new folder, unless it holds more than `claim` has made; bring back the old one."""
     made = {"config.yaml", "metrics.csv"}
-    if {path.name for path in folder.iterdir() if not files.is_clutter(path)} != made:
+    if {path.name for path in folder.iterdir() if not is_clutter(path.name)} != made:
         return  # the training has begun
     for name in made:
         (folder / name).unlink()
@@ -163,7 +165,7 @@ def _refuse_other_files(folder: Path) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder} is a file; {NEW_FOLDER}")
     paths = folder.iterdir()
-    names = {p.name for p in paths if not files.is_temporary(p) and not files.is_clutter(p)}
+    names = {p.name for p in paths if not files.is_temporary(p) and not is_clutter(p.name)}
     if (folder / "config.yaml").exists() and not (folder / "config.yaml").is_file():
         raise UserError(f"{folder}: config.yaml is not a regular file; {NEW_FOLDER}")
     if "config.yaml" not in names and (others := names - {"metrics.csv"}):

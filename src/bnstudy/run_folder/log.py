@@ -102,10 +102,11 @@ def _read_result(path: Path) -> dict[str, Any] | None:
     result = read_json(path)
     if result is None:
         return None
-    for name in ("epochs", *RESULT_COLUMNS, "total_seconds", "images_per_second"):
-        value = result.get(name, "missing")
-        # A cost that was not finite is null, and so is a speed of no time.
-        unknown = value is None and name.endswith(("_cost", "_per_second"))
+    times = ("total_seconds", "images_per_second")
+    for name in ("epochs", *RESULT_COLUMNS, *times):
+        value = result.get(name, None if name in times else "missing")
+        # A cost that was not finite is null; what is not known of the time may be missing.
+        unknown = value is None and (name.endswith("_cost") or name in times)
         if not unknown and (not isinstance(value, int | float) or isinstance(value, bool)):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result

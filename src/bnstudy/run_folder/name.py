@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bnstudy.config.schema import Config
 
+ASIDE = ".old-"  # in the name of a folder that `--fresh` has kept aside; a number follows
+
 
 def run_name(
     config: Config, presets: Sequence[str], file: Path | None, changes: Sequence[str] = ()

@@ -142,7 +142,7 @@ def _read(path: Path, remedy: str) -> tuple[dict[str, np.ndarray], dict[str, Any
 
 
 def _from_checkpoint(path: Path, run: RunLog, unfinished: bool) -> dict[str, np.ndarray]:
-    """Return what of a checkpoint is no state of the optimizer, whose names are longer."""
+    """Return the arrays of a checkpoint without the optimizer's state, whose names are longer."""
     try:
         arrays, state = checkpoint.load(path)
         epoch, step, made_by = state["epoch"], state["step"], state.get("made_by")

@@ -1,11 +1,12 @@
 """Optimizers: the pure updates of `manual/`, chosen by configuration and kept in variables."""
 
 from functools import partial
+from pkgutil import resolve_name
 
 import tensorflow as tf
 
 from bnstudy.backend import xla
-from bnstudy.config.registry import OPTIMIZERS, find
+from bnstudy.config.registry import OPTIMIZERS
 from bnstudy.config.schema import OptimizerConfig
 
 
@@ -23,7 +24,7 @@ class Optimizer:
 
     def __init__(self, config: OptimizerConfig, parameters: dict[str, tf.Variable]):
         entry = OPTIMIZERS[config.name]
-        rule = find(entry.module)
+        rule = resolve_name(entry.module)
         keywords = {name: getattr(config, key) for name, key in entry.arguments.items()}
         self._update = partial(rule.update, **keywords)
         self._parameters = list(parameters.values())

@@ -72,13 +72,12 @@ def make_replicated_step(
 
     """
     together = strategy(*devices)
-    copies = 2 if config.data.augment else 1
 
     def on_replica(images, labels, learning_rate, step):
         context = tf.distribute.get_replica_context()
         number = tf.get_static_value(context.replica_id_in_sync_group)
         count, own = context.num_replicas_in_sync, replicas[number % len(replicas)]
-        images, labels = (part_of(x, number, count, copies) for x in (images, labels))
+        images, labels = (part_of(x, number, count, config.data.copies) for x in (images, labels))
         return _step(own, config, images, labels, learning_rate, (step, steps))
 
     @tf.function(input_signature=[*BATCH, RATE, STEP, SUMS], autograph=False)

@@ -105,7 +105,7 @@ class Training:
     @property
     def images_of_an_epoch(self) -> int:
         """Images that an epoch shows to the network, copies included."""
-        return (2 if self.config.data.augment else 1) * len(self.dataset.train_labels)
+        return self.config.data.copies * len(self.dataset.train_labels)
 
     @property
     def rate(self) -> float:

@@ -46,7 +46,7 @@ class Run:
         index: in the plan, from 0.
         file: the plan's own configuration of the run, if it has one.
         state: waiting, running, finished, failed, interrupted, or elsewhere: in use by others.
-        last_line: that it printed, or why it has failed, cannot begin, or does not begin anew.
+        last_line: that it printed, or why it has failed, cannot begin, or does not begin again.
         exit_code: of its process, once that has ended.
 
     """

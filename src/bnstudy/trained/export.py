@@ -36,7 +36,7 @@ def export(
         out = run_folder / weights.FILE if form == "npz" else Path(name)
     if out.suffix != f".{form}":
         raise UserError(f"{out}: the name of the file must end in .{form}")
-    network = load_model(run_folder, precision="float32", data=data)  # refuses what is no network
+    network = load_model(run_folder, precision="float32", data=data)
     found = load_weights(run_folder, data)
     content = b"" if form == "npz" else _as_bytes(network, form)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from bnstudy.config.schema import BatchNormConfig
 from bnstudy.data.dataset import IMAGE_SHAPE
 from bnstudy.errors import UserError
 from bnstudy.model.layers import ELU, AveragePool, Conv2D, GlobalAveragePool
@@ -47,7 +48,7 @@ def _standardization(network: TrainedNetwork) -> keras.layers.Layer:
     )
 
 
-def _add(layer, config, x):
+def _add(layer, config: BatchNormConfig, x):
     """Apply Keras's counterpart of a layer, with its weights."""
     named = {"name": layer.name, "dtype": FLOAT32}
     image = {**named, "data_format": "channels_last"}  # whatever the user's own default is, too
@@ -66,7 +67,7 @@ def _add(layer, config, x):
     return _add_batch_norm(layer, config, x, named)
 
 
-def _add_batch_norm(layer, config, x, named):
+def _add_batch_norm(layer, config: BatchNormConfig, x, named):
     """Apply batch norm; per activation, to the image as a vector: Keras knows one axis only."""
     gamma, beta, mean, variance = layer.for_inference()
     norm = keras.layers.BatchNormalization(

@@ -19,8 +19,8 @@ def test_five_files_of_images_are_the_training_set_and_one_the_test_set(monkeypa
 
 
 def test_the_label_of_a_class_is_its_place_in_the_alphabet():
-    assert len(common.CLASSES) == 10
-    assert list(common.CLASSES) == sorted(common.CLASSES)
+    assert len(common.CLASS_NAMES) == 10
+    assert list(common.CLASS_NAMES) == sorted(common.CLASS_NAMES)
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "._data_batch_1", "__MACOSX", "Thumbs.db"])

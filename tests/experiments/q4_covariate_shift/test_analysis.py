@@ -85,6 +85,9 @@ def test_the_plan_has_every_arm_and_seed_0_comes_first(analysis):
         assert (config.data.train_limit, config.training.epochs) == (20_000, 6)
         assert (config.data.augment, config.bn.placement) == (False, "after_hidden_conv")
         assert (config.model.width, config.training.on_divergence) == (0.25, "record")
+    images = {r.folder.name: analysis.evaluations(r.config)["first_steps.json"] for r in runs}
+    assert images["none_seed-0"] == images["none-slow_seed-1"] == 5000 * 31
+    assert (images["bn_seed-0"], images["noisy-bn_seed-2"]) == (5000 * 58, 5000 * 4)
 
 
 @pytest.mark.thorough

@@ -1,6 +1,5 @@
 """Files with a layer: their errors in one line, their verdicts, and the templates for students."""
 
-import argparse
 import json
 
 import numpy as np
@@ -71,8 +70,7 @@ def test_options_reach_the_check(write, capsys):
     path = write(f"{TANH}\ndef inputs(rng):\n    return (rng.normal(size=(2, 3)).astype('f'),)\n")
     with pytest.raises(UserError, match="x is float32"):
         layer_file.check_file(path)
-    options = argparse.Namespace(seed=3, insist=True, json=True)
-    assert layer_file.check_file(str(path), options) == 0
+    assert layer_file.check_file(str(path), seed=3, insist=True, as_text=False) == 0
     shown = json.loads(capsys.readouterr().out)
     assert (shown["seed"], shown["passed"], shown["rows"][0]["gradient"]) == (3, True, "dx")
 
@@ -108,7 +106,7 @@ def test_an_error_in_a_file_is_one_line_with_file_and_line(write, text, says):
 
 def test_what_a_file_prints_is_not_mixed_with_json(write, capsys):
     text = TANH.replace("    return dy", "    print('backward')\n    return dy")
-    assert layer_file.check_file(write(text), argparse.Namespace(json=True)) == 0
+    assert layer_file.check_file(write(text), as_text=False) == 0
     shown = capsys.readouterr()
     assert "backward" not in shown.out
     assert "backward" in shown.err
@@ -119,7 +117,7 @@ def test_a_gradient_that_is_not_finite_fails_and_its_json_is_strict(write, capsy
     text = TANH.replace("1 - y**2", "np.where(y > 0, np.nan, 1 - y**2)")
     assert layer_file.check_file(write(text)) == 1
     assert "values are not finite" in capsys.readouterr().out
-    assert layer_file.check_file(write(text), argparse.Namespace(json=True)) == 1
+    assert layer_file.check_file(write(text), as_text=False) == 1
     shown = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert shown["rows"][0]["difference"] == "nan"
 

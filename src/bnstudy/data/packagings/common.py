@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bnstudy import paths
 from bnstudy.errors import UserError, one_line
 
 IMAGES_PER_FILE = 10_000  # five such files make the training set, one the test set
 PIXELS = 3 * 32 * 32  # of one image
-CLASSES = (  # the label is the index; the order is alphabetical
+CLASS_NAMES = (  # the label is the index; the order is alphabetical
     "airplane",
     "automobile",
     "bird",
@@ -45,8 +46,8 @@ def part_sizes() -> dict[str, int]:
 
 
 def is_clutter(name: str) -> bool:
-    """Return whether another program left this file: .DS_Store, ._data_batch_1, __MACOSX."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+    """Return whether a file is not part of the data: a hidden one, or one of other programs."""
+    return name.startswith(".") or paths.is_clutter(name)
 
 
 def read_file(file: Path, limit: int | None = None) -> bytes:

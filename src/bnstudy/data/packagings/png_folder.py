@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from bnstudy.data.packagings import common, png
-from bnstudy.data.packagings.common import CLASSES, Arrays, Fit
+from bnstudy.data.packagings.common import CLASS_NAMES, Arrays, Fit
 from bnstudy.errors import UserError, one_line
 
 
 def fit(folder: Path) -> Fit:
     """Return how many of the twenty class folders are there: all, some or none."""
     present = [
-        os.path.isdir(folder / part / name) for part in ("train", "test") for name in CLASSES
+        os.path.isdir(folder / part / name) for part in ("train", "test") for name in CLASS_NAMES
     ]
     return Fit.FULLY if all(present) else Fit.PARTLY if any(present) else Fit.NO
 
@@ -31,7 +31,7 @@ def read(folder: Path) -> Arrays:
 
 def _part(folder: Path, per_class: int) -> tuple[np.ndarray, np.ndarray]:
     images = np.empty((10 * per_class, 32, 32, 3), np.uint8)
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(CLASS_NAMES):
         for index, file in enumerate(_files(folder / name, per_class)):
             content = common.read_file(file, png.MAX_BYTES)
             images[label * per_class + index] = png.decode(content, str(file))

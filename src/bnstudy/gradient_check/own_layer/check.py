@@ -17,13 +17,10 @@ from bnstudy.errors import UserError
 from bnstudy.gradient_check.own_layer import gradients, hints, normalization, oracles, refusals
 from bnstudy.gradient_check.own_layer.call import Layer, is_real, to_numpy
 from bnstudy.gradient_check.own_layer.candidates import OTHER_ORDER
-from bnstudy.gradient_check.own_layer.file import check_file, template
 from bnstudy.gradient_check.own_layer.inputs import find_inputs
 from bnstudy.gradient_check.own_layer.names import WRONG_SIGN
 from bnstudy.gradient_check.own_layer.report import FAIL, LayerResult, Row
 from bnstudy.gradient_check.own_layer.row import Given, make_row, relative
-
-__all__ = ["LayerResult", "check_file", "check_layer", "template"]
 
 GO_ON = " (insist=True, or --insist on the command line, checks it anyway)"
 

@@ -1,6 +1,5 @@
 """A file with a forward and a backward: run it, check it; and the files for students to fill in."""
 
-import argparse
 import contextlib
 import json
 import math
@@ -20,13 +19,17 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def check_file(path: str | Path, options: argparse.Namespace | None = None) -> int:
+def check_file(
+    path: str | Path, *, seed: int = 0, insist: bool = False, as_text: bool = True
+) -> int:
     """Check the pair of functions in a file, and print the table.
 
     Args:
         path: of a Python file with `forward` and `backward`, and `inputs(rng)` unless x is the only
             argument. With `TEMPLATE = NAME` in it, there are hints instead of names of mistakes.
-        options: seed, insist and json, as far as it has them.
+        seed: as `check_layer`.
+        insist: as `check_layer`.
+        as_text: print a table; otherwise JSON.
 
     Returns:
         The exit code: 0 right, 1 wrong, 2 no verdict.
@@ -37,21 +40,17 @@ def check_file(path: str | Path, options: argparse.Namespace | None = None) -> i
     """
     from bnstudy.gradient_check.own_layer.check import check_layer
 
-    as_text = not getattr(options, "json", False)
     with contextlib.redirect_stdout(sys.stdout if as_text else sys.stderr):  # the file may print
         module = load(Path(path))
         result = check_layer(
             module.forward,
             module.backward,
             getattr(module, "inputs", None),
-            seed=getattr(options, "seed", None) or 0,
-            insist=bool(getattr(options, "insist", False)),
+            seed=seed,
+            insist=insist,
             hints_only=getattr(module, "TEMPLATE", False),
         )
-    if not as_text:
-        echo(json.dumps(as_json(result)))
-    else:
-        echo(str(result))
+    echo(str(result) if as_text else json.dumps(as_json(result)))
     return result.exit_code
 
 

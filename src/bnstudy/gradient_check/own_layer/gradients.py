@@ -82,7 +82,7 @@ def _refuse_gradients_of_integers(returned: list[Any], layer: Layer) -> None:
 
 
 def wrong_kind(gradient: Any, x: np.ndarray, y_shape: tuple[int, ...]) -> str:
-    """Say in one line why this is no gradient of x; empty where it is one."""
+    """Say in one line why this is not a gradient of x; empty where it is one."""
     if gradient is None:
         return "it is None: not written yet, or not returned"
     if not is_array(gradient) and not isinstance(gradient, int | float | np.number):

@@ -21,7 +21,7 @@ def name(case: Case) -> str:
     if np.abs(wrong).max(initial=0) <= ZERO * np.abs(case.right).max(initial=0):
         return "it is 0 everywhere" + ", but for rounding" * bool(wrong.any())
     limit = min(SAME, 0.01 * mistakes.distance(wrong, case.right))
-    with np.errstate(all="ignore"):  # what overflows is no mistake that fits
+    with np.errstate(all="ignore"):  # a mistake that overflows does not fit
         found = [
             (distance, text)
             for text, candidate in candidates(case)

@@ -13,7 +13,7 @@ import numpy as np
 from bnstudy.errors import UserError
 from bnstudy.gradient_check.own_layer.call import Layer
 
-MOST_ELEMENTS = 300  # of larger arguments so many, chosen at random, are compared one by one
+MOST_ELEMENTS = 300  # compared one by one; of larger arguments, a random choice
 COMPLEX_STEP = 1e-30
 AGREE = 1e-5  # relative distance up to which the complex step may be a right opinion
 SURE = 1e-9  # up to here it is one; between, if extrapolated differences come nearer to it
