@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
 from trained_helpers import with_precision
 
-from bnstudy.trained import tables
+from bnstudy.trained import pictures, tables
 from bnstudy.trained.evaluation import evaluate
 
 
@@ -58,3 +59,13 @@ def test_json_has_everything(found):
     wrong = np.count_nonzero(found.labels != found.predicted)
     assert len(costs) == min(wrong, tables.WORST) > 0
     assert values["worst_mistakes"][0]["class"] != values["worst_mistakes"][0]["predicted"]
+
+
+def test_a_class_without_images_has_no_accuracy(found, tmp_path):
+    absent = dataclasses.replace(found, labels=np.where(found.labels == 3, 4, found.labels))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = json.loads(json.dumps(tables.as_json(absent), allow_nan=False))
+        pictures.evaluation_figure(absent).savefig(tmp_path / "a.png")
+    assert values["class_accuracy"][3] is None
+    assert [a is None for a in values["class_accuracy"]].count(True) == 1

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     changes = _changes(network, statistics, corruption)
     found, images = evaluate(network, options.images, **changes)
     if options.json:
-        echo(json.dumps(tables.as_json(found), indent=2))
+        echo(json.dumps(tables.as_json(found), indent=2, allow_nan=False))
         return 0
     if options.images == "training" and plain:
         return _keep(found, network, options)

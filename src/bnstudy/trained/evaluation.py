@@ -85,9 +85,11 @@ class Evaluation:
         return counts
 
     def class_accuracy(self) -> np.ndarray:
-        """Return the fraction of each class's images that are classified correctly."""
+        """Return the fraction of each class's images that are right; NaN where it has none."""
         confusion = self.confusion()
-        return np.diagonal(confusion) / confusion.sum(axis=1)
+        images = confusion.sum(axis=1)
+        unknown = np.full(len(images), np.nan)
+        return np.divide(np.diagonal(confusion), images, out=unknown, where=images > 0)
 
     def calibration(self) -> Bins:
         """Return the images by confidence; a bin includes its upper end."""

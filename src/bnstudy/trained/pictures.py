@@ -81,7 +81,7 @@ def _title(evaluation: Evaluation) -> str:
 def _draw_confusion(axes: Axes, evaluation: Evaluation) -> None:
     """Draw the share of each class, as a colour and in percent."""
     confusion = evaluation.confusion()
-    shares = confusion / confusion.sum(axis=1, keepdims=True)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)  # or no image
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(False)
     places = range(len(shares))

@@ -62,7 +62,7 @@ def as_json(found: Evaluation) -> dict[str, Any]:
         "cost": found.cost,
         "result_json": {name: result[name] for name in ("test_accuracy", "test_cost")},
         "classes": list(found.classes),
-        "class_accuracy": found.class_accuracy().tolist(),
+        "class_accuracy": [None if math.isnan(a) else a for a in found.class_accuracy().tolist()],
         "confusion": found.confusion().tolist(),
         "mean_confidence": float(found.confidence.mean()),
         "expected_calibration_error": found.calibration().error,
