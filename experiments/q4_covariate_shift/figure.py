@@ -1,4 +1,4 @@
-"""Question 4: the figure: training, movement, what is left of the gain; and the shift below."""
+"""Question 4: the figure: training, movement, the gains; and the shift below."""
 
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ TEN = 10  # steps, over which the figure averages
 
 
 def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
-    """Return the figure: training, movement, what is left of the gain; and the shift below."""
+    """Return the figure: training, movement, the gains; and the shift below."""
     runs = measured["runs"]
     with style():
         figure = StyledFigure(figsize=(7.2, 5.4), layout="constrained")
-        (costs, movement, shares), (relative, turn, linear) = figure.subplots(2, 3)
+        (costs, movement, gains), (relative, turn, linear) = figure.subplots(2, 3)
         for index, arm in enumerate(ARMS):
             of_arm = [run for run in runs if run["arm"] == arm]
             _curve(costs, index, arm, [run["costs"] for run in of_arm], 1, 1)
@@ -32,7 +32,7 @@ def draw(measured: dict[str, Any], claims: list[Claim]) -> Figure:
             title="movement of channel means", ylim=(0, None), xlim=(-0.5, len(ARMS) - 0.5)
         )
         movement.set_xticks(range(len(ARMS)), ARMS, rotation=30, ha="right")
-        _draw_shares(shares, judging.by_arm(runs), claims)
+        _draw_gains(gains, judging.by_arm(runs), claims)
         for axes, kind, title in (
             (relative, "relative", f"gradient: relative change, at {FAST}"),
             (turn, "turn", f"gradient: 1 - cosine, at {FAST}"),
@@ -69,18 +69,22 @@ def _curve(axes: Axes, index: int, label: str, rows: list, start: float, every: 
         axes.fill_between(x, low, high, color=COLORS[index], alpha=0.2, linewidth=0)
 
 
-def _draw_shares(axes: Axes, arms: Any, claims: list[Claim]) -> None:
-    """Draw which part of batch norm's gain noisy batch norm keeps in each seed; the thresholds."""
+def _draw_gains(axes: Axes, arms: Any, claims: list[Claim]) -> None:
+    """Draw what batch norm and noisy batch norm gain over none in each seed; half of the former."""
     for place, (none, claim) in enumerate(zip(("none", "none, slow"), claims, strict=False)):
         rows, _ = judging.complete(arms, none, "BN", "noisy BN")
-        _, shares = judging.gains_and_shares(rows)
-        axes.plot([place] * len(shares), shares, color="black", marker="o", linestyle="none")
+        for areas in ([np.mean(run["costs"]) for run in row] for row in rows):
+            gains = [areas[0] - area for area in areas[1:]]
+            sides = [place - 0.15, place + 0.15]
+            axes.plot(sides, gains, color="#808080", linewidth=0.8, zorder=1)
+            axes.plot(sides[1], gains[0] / 2, color="black", marker="_", markersize=9, zorder=2)
+            for index, x, gain in zip((1, 2), sides, gains, strict=True):
+                axes.plot(x, gain, **_look(index) | {"linestyle": "none"})
         word = claim.verdict.replace(" ", "\n", 1)
         where = axes.get_xaxis_transform()
         axes.text(place, 0.98, word, transform=where, ha="center", va="top", fontsize=8)
-    axes.axhline(0.5, color="#808080", linestyle=(0, (3, 2)))
-    axes.axhline(0, color="#808080", linestyle=(0, (1, 1)))
-    axes.set_xticks([0, 1], [f"at {FAST}", f"none at {SLOW}"])
-    axes.set(title="gain that noisy BN keeps", xlim=(-0.5, 1.5))
+    axes.axhline(0, color="#808080", linestyle=(0, (1, 1)), zorder=0)
+    axes.set_xticks([0, 1], [f"none at {FAST}", f"none at {SLOW}"])
+    axes.set(title="area less than none's (nats)", xlim=(-0.5, 1.5))
     low, high = axes.dataLim.intervaly
-    axes.set_ylim(low - 0.1, high + 0.4)  # room for the verdicts
+    axes.set_ylim(low - 0.02, high + 0.2 * max(high - low, 0.1))  # room for the verdicts

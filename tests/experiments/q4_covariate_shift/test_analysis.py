@@ -374,28 +374,35 @@ def test_an_open_claim_shows_the_mean_over_the_seeds_that_are_there(analysis):
 # ------------------------------------------------------------------------------- figure, page
 
 
-def test_a_share_far_below_zero_is_inside_its_panel(analysis):
+def gains_in(axes, marker):
+    """The values of one arm's points: squares are BN, triangles are noisy BN."""
+    return [
+        float(y) for line in axes.lines if line.get_marker() == marker for y in line.get_ydata()
+    ]
+
+
+def test_a_gain_far_below_zero_is_inside_its_panel(analysis):
     found = made_up(with_area("noisy BN", 0, 4.0))
-    shares = analysis.draw(found, analysis.judge(found)).axes[2]
-    values = [y for line in shares.lines if line.get_marker() == "o" for y in line.get_ydata()]
-    low, high = shares.get_ylim()
-    assert low < min(values) < -1
-    assert max(values) < high
+    gains = analysis.draw(found, analysis.judge(found)).axes[2]
+    low, high = gains.get_ylim()
+    assert low < min(gains_in(gains, "^")) < -1
+    assert max(gains_in(gains, "s")) < high
 
 
 def test_the_figure_shows_what_was_measured(analysis, tmp_path):
     found = made_up()
     claims = analysis.judge(found)
     figure = analysis.draw(found, claims)
-    costs, movement, shares, relative, _, linear = figure.axes
+    costs, movement, gains, relative, _, linear = figure.axes
     assert [line.get_label() for line in costs.lines] == list(analysis.ARMS)
     np.testing.assert_allclose(costs.lines[0].get_xydata()[-1], [3, 1.6])
     np.testing.assert_allclose(movement.lines[2].get_ydata(), [0.9] * 3)
     np.testing.assert_allclose(relative.lines[1].get_xydata()[0], [5, (0.5 + 0.31) / 2])
     np.testing.assert_allclose(linear.lines[0].get_xydata()[1], [20, np.mean([0.1, 0.2, 0.2])])
-    means = [np.mean(line.get_ydata()) for line in shares.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(means, [claim.value for claim in claims[:2]])
-    assert [text.get_text() for text in shares.texts] == ["replicates", "replicates"]
+    kept_by_noise = np.divide(gains_in(gains, "^"), gains_in(gains, "s")).reshape(2, 3)
+    np.testing.assert_allclose(kept_by_noise.mean(axis=1), [c.value for c in claims[:2]])
+    np.testing.assert_allclose(gains_in(gains, "_"), np.array(gains_in(gains, "s")) / 2)
+    assert [text.get_text() for text in gains.texts] == ["replicates", "replicates"]
     one, two = (save(analysis.draw(found, claims), tmp_path / f"{n}.png") for n in "ab")
     assert filecmp.cmp(one, two, shallow=False)
 
