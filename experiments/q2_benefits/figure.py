@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ from matplotlib.ticker import NullFormatter
 
 from bnstudy.plots.style import COLORS, LINES, MARKERS, StyledFigure, style
 from bnstudy.questions.claims import Claim
+from bnstudy.questions.find import load_file
 
-NONE, BN, FROZEN = "none", "BN", "frozen"
-ARMS = (NONE, BN)
+judging = load_file(Path(__file__).with_name("judge.py"))
+NONE, BN, FROZEN = judging.NONE, judging.BN, "frozen"
+ARMS, GUESS, ACCURACY = judging.ARMS, judging.GUESS, judging.ACCURACY
 LOOK = {
     name: {"color": COLORS[i], "linestyle": LINES[i], "marker": MARKERS[i]}
     for i, name in enumerate((NONE, BN, FROZEN))
 }
-GUESS, ACCURACY = math.log(10), 0.5
 
 Measured = Mapping[str, Any]
 

@@ -1,16 +1,18 @@
 """The figure of question 3."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bnstudy.analysis.corruptions import SEVERITIES
 from bnstudy.plots.style import COLORS, LINES, MARKERS, StyledFigure, style
+from bnstudy.questions.find import load_file
 
-SIX = ("gaussian_noise", "shot_noise", "impulse_noise", "contrast", "fog", "pixelate")
-SEVERITIES = range(1, 6)
+SIX = load_file(Path(__file__).with_name("claims.py")).SIX
 # Arm, statistics -> label, colour, line, marker.
 CURVES = {
     ("bn", "precise"): ("batch norm, precise", COLORS[0], LINES[0], MARKERS[0]),
