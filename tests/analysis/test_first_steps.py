@@ -10,9 +10,9 @@ from bnstudy.analysis import first_steps
 from bnstudy.analysis.activations import layer_outputs
 from bnstudy.analysis.first_steps import movement_over_steps, shift_over_steps
 from bnstudy.data.dataset import load_dataset
+from bnstudy.model.gradients import manual_gradients
 from bnstudy.model.layers import Context
 from bnstudy.run_folder import weights
-from bnstudy.runner.steps import manual_gradients
 from bnstudy.runner.training import Training
 
 SMALL = {

@@ -1,6 +1,6 @@
 """The forms in which CIFAR-10 is distributed, a module for each; PACKAGINGS lists them.
 
-Imports NumPy, Pillow, `restricted_pickle` and `errors`; pyarrow only when its files are read.
+Imports NumPy, `restricted_pickle`, `paths` and `errors`; Pillow and pyarrow only when one is read.
 """
 
 from collections.abc import Callable

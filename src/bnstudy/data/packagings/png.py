@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-from PIL import Image
 
 from bnstudy.errors import UserError, one_line
 
@@ -25,6 +24,8 @@ def decode(content: bytes, name: str) -> np.ndarray:
         UserError: it is not a PNG of 32x32 pixels in colour.
 
     """
+    from PIL import Image  # only a folder of PNG needs it
+
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:  # reads the header alone
             size, mode = image.size, image.mode
