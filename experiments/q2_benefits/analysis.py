@@ -1,8 +1,8 @@
 """Question 2: read the runs of plan.yaml, and measure the cost along those that seed 0 chooses.
 
-The verdicts are in judge.py, the figure is in figure.py. Which runs are evaluated, seed 0 decides
-after its training, so there is no `evaluations` that could announce them; README.md says how long
-they take.
+The verdicts are in judge.py, the figure is in figure.py. Seed 0 decides after its training which
+runs are evaluated, so there can be no `evaluations` to announce them; README.md says how long they
+take.
 """
 
 import math

@@ -120,6 +120,7 @@ def test_a_run_that_diverged_early_has_no_results_of_the_last_epoch(make_finishe
     (row,) = tables.rows(read([folder, twin]).groups)
     assert len(row.seeds) == 2
     assert tables.results_table([row]).splitlines()[-1] == f"| case a | 2 |{' diverged |' * 5}"
+    assert tables.provenance_table([row]).splitlines()[-1].startswith("| case a | diverged | 21 |")
 
 
 def test_names_of_folders_cannot_break_a_table():
@@ -127,6 +128,7 @@ def test_names_of_folders_cannot_break_a_table():
     table = tables.markdown(["runs"], [[name]])
     assert table.splitlines()[2] == "| a\\|b c &lt;img src=x> &amp; d |"
     assert len(table.splitlines()) == 3
+    assert tables.escaped("a\\|b") == "a\\&#124;b"
 
 
 def test_no_row_makes_no_csv():

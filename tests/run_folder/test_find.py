@@ -57,3 +57,11 @@ def test_a_run_that_has_lost_its_configuration_is_not_passed_over(make_run, tmp_
     (lost / "config.yaml").unlink()
     with pytest.raises(UserError, match=r"lost is a run without config\.yaml; restore"):
         run_folders(tmp_path)
+
+
+def test_a_run_goes_by_its_own_name_and_is_not_lost_to_a_link(make_run, tmp_path):
+    make_run("sweep/z", epochs=1, case="a")
+    (tmp_path / "sweep" / "latest").symlink_to(tmp_path / "sweep" / "z")
+    (tmp_path / "sweep" / "m.old-1").mkdir()
+    (tmp_path / "sweep" / "m.old-1" / "best").symlink_to(tmp_path / "sweep" / "z")
+    assert names(tmp_path / "sweep") == ["z"]

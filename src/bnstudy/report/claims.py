@@ -189,7 +189,7 @@ def _values(design: Design, measure: Measure, arms: set[str]) -> dict[str, list[
     found = {
         arm: [measure.of(log) for log in design.runs(arm, measure.epochs).values()]
         for arm in sorted(arms)
-        if not design.diverged([arm])  # the others of its runs are a choice of the best
+        if not design.diverged([arm])  # to take its other runs would be to pick the best
     }
     return {arm: values for arm, values in found.items() if values}
 

@@ -177,9 +177,9 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text as Markdown shows it, in one line: names of folders may hold anything."""
+    """Return a text in one line, without HTML or an end of the cell, which a folder's name may hold."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return text.replace("|", "\\|")
+    return text.replace("|", "&#124;" if "\\|" in text else "\\|")
 
 
 def _plus_minus(estimate: Estimate) -> str:
@@ -190,6 +190,8 @@ def _plus_minus(estimate: Estimate) -> str:
 
 
 def _interval(estimate: Estimate) -> str:
+    if np.isnan(estimate.value):
+        return "diverged"
     known = not np.isnan(estimate.low)
     return f"{estimate.low:.4f} to {estimate.high:.4f}" if known else "one seed"
 

@@ -20,8 +20,8 @@ def run_folders(paths: str | Path | Iterable[str | Path]) -> list[Path]:
         paths: one or several.
 
     Raises:
-        UserError: a folder does not exist, there is no run folder below it, or one without
-            config.yaml.
+        UserError: a folder does not exist, there is no run folder below it, or a finished run below
+            it has no config.yaml.
 
     """
     given = as_list(paths, "run_folders", "paths of run folders")
@@ -35,11 +35,7 @@ def _at_or_below(path: str | Path) -> list[Path]:
         raise UserError(f"{folder}: no such folder; give a run folder such as logs/case-c_seed-0")
     if any((folder / name).exists() for name in _FILES):
         return [folder]
-    below = [
-        run
-        for run in _folders_below(folder)
-        if not any(ASIDE in part for part in run.relative_to(folder).parts)
-    ]
+    below = _folders_below(folder)
     config, metrics = _FILES
     runs = [run for run in below if (run / metrics).is_file() and (run / config).is_file()]
     for run in below:  # results would change without a word
@@ -53,12 +49,15 @@ def _at_or_below(path: str | Path) -> list[Path]:
 
 
 def _folders_below(folder: Path) -> list[Path]:
-    """Return all folders below one, in alphabetical order; links to folders are followed."""
-    found: dict[Path, Path] = {}  # a folder counts once, and a circle of links ends
-    for path, names, _ in os.walk(folder, followlinks=True):
-        here = Path(path)
-        names.sort()
-        if here.resolve() in found:
-            names.clear()
-        found.setdefault(here.resolve(), here)
+    """Return all folders below one, in alphabetical order; links to folders are followed.
+
+    A folder counts once, by its own path rather than by that of a link; so a circle of links ends.
+    """
+    found: dict[Path, Path] = {}
+    for follow in (False, True):
+        for path, names, _ in os.walk(folder, followlinks=follow):
+            here = Path(path)
+            names[:] = sorted(name for name in names if ASIDE not in name)
+            if found.setdefault(here.resolve(), here) != here:
+                names.clear()
     return sorted(found.values())

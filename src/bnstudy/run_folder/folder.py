@@ -19,7 +19,7 @@ from bnstudy.run_folder.advice import NEW_FOLDER, START_OVER
 from bnstudy.run_folder.name import ASIDE
 
 IN_USE = "is in use by"  # in the message that says so
-PATIENCE = 0.2  # seconds: to look whether a folder is in use locks it for a moment
+PATIENCE = 0.2  # seconds: checking whether a folder is in use locks it for a moment
 
 
 def lock_of(folder: Path) -> Path:

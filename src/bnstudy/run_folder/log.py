@@ -20,7 +20,6 @@ from bnstudy.config.load import load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError, one_line
 from bnstudy.paths import user_path
-from bnstudy.run_folder.advice import START_OVER
 from bnstudy.run_folder.files import read_json, write_text_atomic
 
 
@@ -79,11 +78,12 @@ def load_log(run_folder: str | Path) -> RunLog:
     for name in ("config.yaml", "metrics.csv"):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a run folder: it has no {name}")
-    rows, result = read_metrics(folder / "metrics.csv"), _read_result(folder / "result.json")
+    result = _read_result(folder / "result.json")  # first: a run may be finishing meanwhile
+    rows = read_metrics(folder / "metrics.csv")
     if result is not None and (result["epochs"] != len(rows) or not rows):
         raise UserError(
             f"{folder} is damaged: result.json has {result['epochs']} epochs and metrics.csv "
-            f"{len(rows)}; {START_OVER}"
+            f"{len(rows)}; restore the files of this run, or make it again in a new folder"
         )
     return RunLog(
         folder=folder,

@@ -36,9 +36,11 @@ def table(runs: list[Run]) -> str:
     width = max(len(run.folder.name) for run in runs)
     lines = [f"{'run':<{width}}  state        epochs  test accuracy"]
     for run in runs:
-        epochs, accuracy = _last_epoch(run.folder)
+        epochs, accuracy, why = _last_epoch(run.folder)
         of = run.config.training.epochs
-        why = f"  {run.last_line}" if run.state in ("failed", "elsewhere") else ""
+        if run.state in ("failed", "elsewhere"):
+            why = run.last_line
+        why = why and f"  {why}"
         lines.append(
             f"{run.folder.name:<{width}}  {run.state:<11}  {epochs:>2}/{of:<3}  {accuracy}{why}"
         )
@@ -73,11 +75,8 @@ def listing_as_json(runs: list[Run]) -> str:
     return json.dumps(rows, indent=2)
 
 
-def _last_epoch(folder: Path) -> tuple[str, str]:
-    """Return the number of finished epochs and the last test accuracy, "-" if there is none.
-
-    Where metrics.csv cannot be read, they are "?" and the reason.
-    """
+def _last_epoch(folder: Path) -> tuple[str, str, str]:
+    """Return the number of finished epochs, the last test accuracy, and why they are not known."""
     from bnstudy.run_folder.log import read_metrics
 
     try:
@@ -85,5 +84,5 @@ def _last_epoch(folder: Path) -> tuple[str, str]:
     except FileNotFoundError:
         rows = []
     except (UserError, OSError) as error:  # the others' rows are shown all the same
-        return "?", str(error)
-    return str(len(rows)), f"{rows[-1].test_accuracy:.4f}" if rows else "-"
+        return "?", "-", str(error)
+    return str(len(rows)), f"{rows[-1].test_accuracy:.4f}" if rows else "-", ""
