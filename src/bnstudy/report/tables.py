@@ -177,7 +177,7 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text in one line, without HTML or an end of the cell, which a folder's name may hold."""
+    """Return a text, such as a folder's name, in one line, without HTML or the end of a cell."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     return text.replace("|", "&#124;" if "\\|" in text else "\\|")
 
