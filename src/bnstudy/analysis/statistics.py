@@ -146,14 +146,13 @@ def _steps(network: TrainedNetwork, kind: str, moments: dict[str, Moments]) -> l
 
 
 def training_moments(
-    network: TrainedNetwork,
-    batches: Iterable[tf.Tensor] | None = None,
+    network: TrainedNetwork, batches: Iterable[tf.Tensor] | None = None
 ) -> dict[str, Moments]:
     """Measure the precise statistics of a network; without batch norm, those for source.
 
     With batch norm: of the input of each batch norm, the network being in training mode, with its
-    ghost batches, its renormalization and its noise. Without: of the output of each
-    convolution but the last, whose channels are the classes.
+    ghost batches, its renormalization and its noise. Without: of the output of each convolution
+    but the last, whose channels are the classes.
 
     Args:
         network: from `bnstudy.load_model`; its moving averages stay as they are.

@@ -4,9 +4,7 @@ import math
 from typing import NamedTuple
 
 from bnstudy.report.estimates import Estimate
-from bnstudy.report.verdicts import (
-    above,
-)
+from bnstudy.report.verdicts import above
 
 OPEN = "open"  # runs are missing
 
