@@ -35,10 +35,11 @@ def test_the_pictures_can_go_elsewhere(folder, tmp_path, capsys):
     assert "weights.npz: bfloat16, images" in capsys.readouterr().out
 
 
-def test_json_is_all_that_is_printed_and_nothing_is_drawn(folder, tmp_path, capsys):
-    assert main(["evaluate", str(folder), "--json", "--out", str(tmp_path / "none")]) == 0
+def test_json_is_all_that_is_printed_and_nothing_is_drawn(folder, capsys):
+    before = {path: path.read_bytes() for path in sorted(folder.iterdir())}
+    assert main(["evaluate", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images"] == 30
-    assert not (tmp_path / "none").exists()
+    assert {path: path.read_bytes() for path in sorted(folder.iterdir())} == before
 
 
 def test_the_training_images_leave_what_the_report_reads(folder, capsys):
@@ -46,9 +47,11 @@ def test_the_training_images_leave_what_the_report_reads(folder, capsys):
     *_, last = capsys.readouterr().out.splitlines()
     assert last == str(folder / "training_images.json")
     accuracy = plain_training_accuracy(load_log(folder))
+    (folder / "training_images.json").unlink()
     assert main(["evaluate", str(folder), "--images", "training", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["split"], found["accuracy"]) == ("training", accuracy)
+    assert plain_training_accuracy(load_log(folder)) == accuracy
 
 
 @pytest.mark.thorough
@@ -93,6 +96,7 @@ def test_wrong_input_is_one_line(folder, tmp_path, capsys):
         ([str(folder), "--corrupt", "snow:5"], "must be one of gaussian_noise, shot_noise"),
         ([str(folder), "--corrupt", "fog"], "from 1 to 5, got ''; such as fog:5"),
         ([str(folder), "--images", "training", "--out", "here"], "training draws none; drop it"),
+        ([str(folder), "--json", "--out", "here"], "--json draws none; drop one of them"),
         ([str(folder), "--corrupt", "fog:6"], "from 1 to 5, got 6; such as fog:5"),
     ):
         assert main(["evaluate", *arguments]) == 2

@@ -21,6 +21,14 @@ def test_it_prints_markdown_csv_or_json(capsys):
     assert capsys.readouterr().out.startswith("| runs | test accuracy, 95 % interval |")
 
 
+def test_a_table_in_csv_does_not_hide_unfinished_runs(capsys, make_run):
+    run = make_run("run", epochs=2, case="b", presets=["lite"], overrides={"training.epochs": 9})
+    assert main(["report", LITE, str(run), "--format", "csv"]) == 0
+    written = capsys.readouterr()
+    assert "run" not in written.out.split("\n", 1)[1].split(",")
+    assert written.err == "Not finished, and counted nowhere: run (2 of 9 epochs).\n"
+
+
 def test_figures_are_named_on_standard_error(capsys, tmp_path):
     assert main(["report", LITE, "--figures", str(tmp_path / "figures")]) == 0
     drawn = [tmp_path / "figures" / name for name in ("curves.png", "two_by_two.png")]

@@ -206,9 +206,37 @@ MUTATIONS = [
     (
         "draw the author's curves beside runs of another kind",
         "report/html.py",
-        "reference = fits_the_authors(logs)",
+        "reference = any(map(of_the_authors_kind, logs))",
         "reference = True",
         "tests/report/test_html.py::test_curves_two_by_two_and_results_are_there",
+    ),
+    (
+        "compare with the author from the first epoch on",
+        "report/author.py",
+        "late = epochs >= FIRST",
+        "late = epochs >= 1",
+        "tests/report/test_author.py::test_the_largest_difference_is_that_of_the_epochs_that_both_have_from_the_fourth_on",
+    ),
+    (
+        "compare rows in place of epochs",
+        "report/author.py",
+        'other["test_accuracy"][theirs]',
+        'other["test_accuracy"][ours]',
+        "tests/report/test_author.py::test_the_largest_difference_is_that_of_the_epochs_that_both_have_from_the_fourth_on",
+    ),
+    (
+        "draw all settings in one figure",
+        "report/figure.py",
+        "settings.setdefault(tuple(flat[key] for key in SETTING), [])",
+        "settings.setdefault((), [])",
+        "tests/report/test_figure.py::test_each_setting_has_its_own_curves",
+    ),
+    (
+        "accept a benchmark that decides nothing",
+        "report/report.py",
+        "    if not verdicts:\n",
+        "    if False:\n",
+        "tests/report/test_report.py::test_a_benchmark_that_decides_nothing_is_refused",
     ),
     (
         "forget the colours of the dark scheme",

@@ -93,17 +93,10 @@ def test_nothing_to_draw(make_run, tmp_path):
         figure.draw(make_report([tmp_path]), tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arm", "changes", "fits"),
-    [
-        ("a", {"model.width": 1.0}, True),
-        ("d", {"model.width": 1.0}, True),
-        ("b", {"model.width": 1.0}, False),
-        ("a", {}, False),
-        ("a", {"model.width": 1.0, "data.train_limit": 100}, False),
-        ("a", {"model.width": 1.0, "data.name": "digits", "data.augment": False}, False),
-    ],
-)
-def test_the_authors_curves_stand_beside_runs_of_his_kind(make_finished, arm, changes, fits):
-    log = load_log(make_finished(arm, 0, changes=changes))
-    assert figure.fits_the_authors([log]) is fits
+def test_each_setting_has_its_own_curves(make_finished, tmp_path):
+    for width in (0.25, 1.0):
+        make_finished("a", 0, changes={"model.width": width})
+    logs = [log for group in make_report([tmp_path]).groups for log in group.logs]
+    assert [len(same) for same in figure.by_setting(logs)] == [1, 1]
+    written = figure.draw(make_report([tmp_path]), tmp_path / "figures")
+    assert [path.name for path in written] == ["curves_1.png", "curves_2.png"]

@@ -127,10 +127,12 @@ def test_a_verdict_says_how_it_was_computed(page):
 
 
 def test_the_strip_beside_a_value_is_to_scale(page):
+    drawn = 0
     for article in page.all("article"):
         strips = [e for e in article.inside if e.attributes.get("class") == "strip"]
         if not strips:
             continue
+        drawn += 1
         _, threshold, interval, dot = strips[0].inside
         numbers = re.findall(r"[+−][\d.]+", article.text)[:3]
         value, low, high = (float(text.replace("−", "-")) for text in numbers)
@@ -144,6 +146,7 @@ def test_the_strip_beside_a_value_is_to_scale(page):
             scale * limit, abs=1.5
         )
         assert 0 <= min(places) < max(places) <= 100
+    assert drawn >= 6
 
 
 def test_curves_two_by_two_and_results_are_there(page):

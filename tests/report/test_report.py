@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bnstudy.errors import UserError
 from bnstudy.report.report import make_report
 
 
@@ -52,7 +53,8 @@ def test_unfinished_runs_are_named(make_finished, make_run, tmp_path):
     make_finished("a", 0)
     make_run("runs/half", epochs=4, case="b", presets=["lite"])
     report = make_report([tmp_path])
-    assert report.markdown().endswith("counted nowhere: half (4 of 21 epochs).")
+    for shown in ("results", "provenance", "verdicts"):
+        assert report.markdown([shown]).endswith("counted nowhere: half (4 of 21 epochs).")
     assert report.as_json()["unfinished"] == ["half"]
 
 
@@ -76,6 +78,21 @@ def test_a_benchmark_is_judged_beside_the_runs(four_arms):
     text = make_report([four_arms, path]).markdown(["verdicts"])
     assert "**speed, lite.json**" in text
     assert "time of a training step, b / a; width 0.25, float32 | 1.20 (1.20 to 1.20)" in text
+
+
+def test_a_benchmark_that_decides_nothing_is_refused(four_arms):
+    rows = [{"name": "case a", "precision": "float32", "training_ms_by_round": [1.0]}]
+    path = four_arms / "short.json"
+    path.write_text(json.dumps({"rows": rows, "network": {"width": 0.25}}))
+    with pytest.raises(UserError, match=r"short\.json decides no claim about speed"):
+        make_report([four_arms, path])
+
+
+def test_runs_that_no_claim_is_about_say_so(make_finished, tmp_path):
+    make_finished("a", 0)
+    report = make_report([tmp_path])
+    assert report.markdown(["verdicts"]).startswith("No claim of the post is about these runs")
+    assert "No claim" not in report.markdown(["results"])
 
 
 def test_a_claim_about_first_epochs_needs_no_run_of_21(make_finished, tmp_path):

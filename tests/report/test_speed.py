@@ -1,5 +1,7 @@
 """The verdicts on speed, from rounds whose times are known."""
 
+from pathlib import Path
+
 import pytest
 
 from bnstudy.report.runs import Benchmark
@@ -11,7 +13,7 @@ def bench(**rounds):
         {"name": name, "precision": "float32", "training_ms_by_round": times}
         for name, times in rounds.items()
     ]
-    return Benchmark("bench.json", {"rows": rows, "network": {"width": 0.25}})
+    return Benchmark(Path("bench.json"), {"rows": rows, "network": {"width": 0.25}})
 
 
 BARE = "case c, bn.scale=false, bn.center=false"
@@ -37,6 +39,9 @@ def test_speed_is_judged_round_by_round():
     ]
     assert found[0].value == pytest.approx(1.1)
     assert found[0].interval == pytest.approx((1.05, 1.2))
+    assert found[0].runs == ("bench.json",)
+    assert found[0].beside == {"round by round": "1.100, 1.200, 1.050"}
+    assert found[2].beside == {"round by round": "0.500, unknown, 0.500"}
 
 
 def test_the_share_of_the_two_parameters():

@@ -143,8 +143,8 @@ MUTATIONS = [
     (
         "keep what corrupted training images gave as if it were the run's own",
         "cli/evaluate.py",
-        'options.images == "training" and plain',
-        'options.images == "training"',
+        'keep = plain and options.images == "training"',
+        'keep = options.images == "training"',
         "tests/cli/test_evaluate.py::test_other_statistics_and_corrupted_images_are_named_and_leave_nothing",
     ),
     (

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.analysis.choice import BATCH, KINDS, MOVING, SOURCE, Statistics
 from bnstudy.cli.configuration import Commands, at_least, path
 from bnstudy.errors import UserError
 from bnstudy.output import echo
+from bnstudy.run_folder.files import write_json
+from bnstudy.run_folder.weights import TRAINING_IMAGES
 
 if TYPE_CHECKING:
     from bnstudy.config.schema import Config
@@ -16,10 +19,11 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Classify the test images with the network of a finished run. Prints accuracy and cost (compared with
-those in result.json), the confusion matrix, the calibration and the worst mistakes, and draws
-evaluation.png and mistakes.png. With --images training, it takes the training images, unaugmented,
-and in place of pictures writes accuracy and cost to training_images.json in the run folder, from
-which `bnstudy report` judges the gap between training and test.
+those in result.json), the calibration error and the confusion matrix; draws the confusion matrix
+and the calibration (evaluation.png) and the worst mistakes (mistakes.png). With --images training,
+it takes the training images, unaugmented, and in place of pictures writes accuracy and cost to
+training_images.json in the run folder, from which `bnstudy report` judges the gap between training
+and test.
 
 --statistics says which mean and variance batch norm uses: moving, its moving averages; precise,
 those of 10,000 training images; batch, those of each batch of test images. source is for networks
@@ -60,7 +64,7 @@ def add_parser(commands: Commands) -> None:
         metavar="NAME:SEVERITY",
         help="such as fog:5; the severity is 1 to 5; an unknown name lists all names",
     )
-    add("--json", action="store_true", help="print JSON, and draw nothing")
+    add("--json", action="store_true", help="print all of it as JSON, and draw nothing")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,18 +77,24 @@ def run(options: argparse.Namespace) -> int:
     plain = plain and options.precision in (None, own_precision)
     if plain and options.images == "training" and options.out is not None:
         raise UserError("--out says where pictures go, and --images training draws none; drop it")
+    if options.json and options.out is not None:
+        raise UserError("--out says where pictures go, and --json draws none; drop one of them")
     network = bnstudy.load_model(options.run_folder, precision=options.precision, data=options.data)
     from bnstudy.trained import pictures, tables
     from bnstudy.trained.evaluation import evaluate
 
     changes = _changes(network, statistics, corruption)
     found, images = evaluate(network, options.images, **changes)
+    keep = plain and options.images == "training"
+    if keep:
+        _keep(found, options.run_folder)
     if options.json:
         echo(json.dumps(tables.as_json(found), indent=2, allow_nan=False))
         return 0
-    if options.images == "training" and plain:
-        return _keep(found, network, options)
     echo("\n".join([str(network), *tables.lines(found)]))
+    if keep:
+        echo("\n".join(["", str(options.run_folder / TRAINING_IMAGES)]))
+        return 0
     out = options.out or (options.run_folder if plain else None)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -145,14 +155,7 @@ def _changes(
     return {**changes, "under": " and ".join(under)}
 
 
-def _keep(found: "Evaluation", network: "TrainedNetwork", options: argparse.Namespace) -> int:
-    """Write what is known of the training images into the run folder, and print it."""
-    from bnstudy.run_folder.files import write_json
-    from bnstudy.run_folder.weights import TRAINING_IMAGES
-    from bnstudy.trained import tables
-
+def _keep(found: "Evaluation", run_folder: Path) -> None:
+    """Write what is known of the training images into the run folder."""
     kept = {"accuracy": found.accuracy, "cost": found.cost, "precision": found.precision}
-    write_json(options.run_folder / TRAINING_IMAGES, kept)
-    echo("\n".join([str(network), *tables.lines(found), ""]))
-    echo(str(options.run_folder / TRAINING_IMAGES))
-    return 0
+    write_json(run_folder / TRAINING_IMAGES, kept)

@@ -15,7 +15,7 @@ file of `bnstudy bench --json`, for the claims about speed."""
 EXAMPLES = """\
 examples:
   bnstudy report logs/published/lite
-  bnstudy report logs/published/lite logs/published/bench/lite.json --show verdicts
+  bnstudy report logs/published/lite logs/published/bench/cases_lite.json --show verdicts
   bnstudy report logs/mine-* --format csv > mine.csv
   bnstudy report logs/published/lite --figures figures
   bnstudy report logs/published/lite --html report.html
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     if options.html:
         _check_html(options)
     elif options.show and options.format != "markdown":
-        raise UserError("report: --show is for Markdown; CSV and JSON hold everything")
+        raise UserError("report: --show is for Markdown alone")
     report = reports.make_report(options.run_folder)
     if options.html:
         from bnstudy.report.html import write_page
@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
         echo(json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
     elif options.format == "csv":
         echo(tables.csv_table(report.rows).rstrip("\n"))
+        if report.unfinished:
+            echo(report.left_out(), sys.stderr)
     else:
         echo(report.markdown(options.show or reports.SHOWN))
     if options.figures:

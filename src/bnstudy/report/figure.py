@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,18 +12,23 @@ from bnstudy.errors import UserError
 from bnstudy.plots.figures import comparison_figure
 from bnstudy.plots.style import COLORS, save, style
 from bnstudy.report.arms import FOUR, Design
+from bnstudy.report.author import of_the_authors_kind
 from bnstudy.report.claims import pooled
 from bnstudy.report.estimates import contrast
 from bnstudy.report.measures import AREA, TEST_ACCURACY, Measure
 from bnstudy.report.report import Report
 from bnstudy.run_folder.log import RunLog
 
+# Runs that differ in one of these are drawn in different figures.
+SETTING = ("data.name", "data.train_limit", "data.test_limit", "model.width")
 # Optimizer -> its arms without and with batch norm, and its style.
 LINES = {"Adam": ("a", "b", COLORS[0], "o", "-"), "AMSGrad": ("d", "c", COLORS[1], "s", "--")}
 
 
 def draw(report: Report, folder: Path) -> list[Path]:
     """Draw curves.png, and two_by_two.png where there are all four arms, into a folder.
+
+    Where there are several settings or designs, the files of each have its number: curves_1.png.
 
     Args:
         report: of at least one finished run.
@@ -36,28 +42,32 @@ def draw(report: Report, folder: Path) -> list[Path]:
     if not logs:
         raise UserError("nothing to draw: no run has finished")
     folder.mkdir(parents=True, exist_ok=True)
-    curves = comparison_figure(logs, reference=fits_the_authors(logs))
-    written = [save(curves, folder / "curves.png")]
-    complete = [design for design in _designs(report) if has_four_arms(design)]
-    for number, design in enumerate(complete, start=1):
-        name = "two_by_two.png" if len(complete) == 1 else f"two_by_two_{number}.png"
-        written.append(save(two_by_two(design), folder / name))
-    return written
+    curves = [
+        comparison_figure(same, any(map(of_the_authors_kind, same))) for same in by_setting(logs)
+    ]
+    squares = [two_by_two(design) for design in _designs(report) if has_four_arms(design)]
+    return [*_save_all(curves, folder, "curves"), *_save_all(squares, folder, "two_by_two")]
+
+
+def _save_all(figures: Sequence[Figure], folder: Path, name: str) -> list[Path]:
+    """Save figures under a name, with their number if there are several."""
+    return [
+        save(figure, folder / (f"{name}.png" if len(figures) == 1 else f"{name}_{number}.png"))
+        for number, figure in enumerate(figures, start=1)
+    ]
+
+
+def by_setting(logs: Sequence[RunLog]) -> list[list[RunLog]]:
+    """Return the runs of each setting (data, width), which one figure can show."""
+    settings: dict[tuple[Any, ...], list[RunLog]] = {}
+    for log in logs:
+        flat = log.config.flat()
+        settings.setdefault(tuple(flat[key] for key in SETTING), []).append(log)
+    return list(settings.values())
 
 
 def _designs(report: Report) -> list[Design]:
     return [section.design for section in report.sections if section.design is not None]
-
-
-def fits_the_authors(logs: Sequence[RunLog]) -> bool:
-    """Return whether a run is of the author's kind: CIFAR-10 at full width without batch norm."""
-    return any(
-        log.config.data.name == "cifar10"
-        and log.config.data.train_limit is None
-        and log.config.model.width == 1
-        and log.config.model.batch_norm == "none"
-        for log in logs
-    )
 
 
 def has_four_arms(design: Design) -> bool:

@@ -20,10 +20,11 @@ from bnstudy.errors import UserError
 from bnstudy.plots.figures import comparison_figure
 from bnstudy.plots.groups import common_title
 from bnstudy.report.arms import ARMS, FOUR, MEANING
+from bnstudy.report.author import of_the_authors_kind
 from bnstudy.report.estimates import t_quantile
-from bnstudy.report.figure import fits_the_authors, has_four_arms, two_by_two
+from bnstudy.report.figure import by_setting, has_four_arms, two_by_two
 from bnstudy.report.measures import TEST_ACCURACY
-from bnstudy.report.report import Report, Section, caption, progress
+from bnstudy.report.report import AUTHOR, Report, Section, caption, progress
 from bnstudy.report.runs import commits
 from bnstudy.report.svg import Drawing, drawing
 from bnstudy.report.tables import FIGURES, figures_of
@@ -49,8 +50,6 @@ CLASSES = {
 }
 VERSIONS = ("bnstudy", "python", "tensorflow", "keras", "numpy")  # of environment.json
 _MINUS = re.compile(r"(?<![\w-])-(?=\d)")
-# Runs that differ in one of these are drawn in different figures.
-_SETTING = ("data.name", "data.train_limit", "data.test_limit", "model.width")
 
 
 def write_page(report: Report, paths: Sequence[Path], file: Path) -> None:
@@ -98,6 +97,7 @@ def page(report: Report, paths: Sequence[Path], file: Path) -> str:
         environments=_environments(logs),
         command=_command(paths, file, where),
         href=lambda folder: quote(os.fsencode(where(folder))),
+        AUTHOR=AUTHOR,
         FIGURES=FIGURES,
         MEANING=MEANING,
         CLASSES=CLASSES,
@@ -147,14 +147,10 @@ def _tally(verdicts: Sequence[Verdict]) -> dict[str, int]:
 
 def _figures(report: Report) -> Iterator[dict[str, Any]]:
     """Yield the curves of each setting, and the 2 x 2 of each design that has all four arms."""
-    settings: dict[tuple[Any, ...], list[RunLog]] = {}
-    for log in (log for group in report.groups for log in group.logs):
-        flat = log.config.flat()
-        settings.setdefault(tuple(flat[key] for key in _SETTING), []).append(log)
     number = 0
-    for logs in settings.values():
+    for logs in by_setting([log for group in report.groups for log in group.logs]):
         number += 1
-        reference = fits_the_authors(logs)
+        reference = any(map(of_the_authors_kind, logs))
         drawn = drawing(comparison_figure(logs, reference), number)
         title = common_title(logs)
         yield {"kind": "curves", "title": title, **_markup(drawn), "reference": reference}

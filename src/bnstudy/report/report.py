@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnstudy.errors import UserError
 from bnstudy.plots.groups import Group
 from bnstudy.report import tables
 from bnstudy.report.arms import MEANING, Design, designs
+from bnstudy.report.author import FIRST, beside_the_author
 from bnstudy.report.claims import judge
-from bnstudy.report.runs import read
+from bnstudy.report.runs import Benchmark, read
 from bnstudy.report.speed import judge_speed
 from bnstudy.report.verdicts import NOT_COMPARABLE, Verdict
 from bnstudy.run_folder.log import RunLog
 
+AUTHOR = f"The largest difference to the author's own series of 2018, from epoch {FIRST} on."
+NO_VERDICT = (
+    "No claim of the post is about these runs: it takes arms of one setting, and 21 epochs."
+)
 SHOWN = ("results", "provenance", "verdicts")  # the parts of a report, as `--show` names them
 
 
@@ -36,6 +42,8 @@ class Report:
         rows: the results of each group.
         sections: the verdicts.
         unfinished: runs without a result, which count nowhere.
+        beside_author: the lines of a table, the first of which is the heading; none without runs of
+            his kind.
 
     """
 
@@ -43,6 +51,7 @@ class Report:
     rows: list[tables.Row]
     sections: list[Section]
     unfinished: list[RunLog]
+    beside_author: list[list[str]]
 
     def markdown(self, shown: Sequence[str] = SHOWN) -> str:
         """Return the report in Markdown.
@@ -54,17 +63,23 @@ class Report:
         parts = []
         if "results" in shown and self.rows:
             parts += [tables.results_table(self.rows), caption(self.rows)]
+            if self.beside_author:
+                head, *lines = self.beside_author
+                parts += [tables.markdown(head, lines), AUTHOR]
         if "provenance" in shown and self.rows:
             parts.append(tables.provenance_table(self.rows))
         if "verdicts" in shown:
             parts += [part for section in self.sections for part in _section(section)]
-        if self.unfinished and "results" in shown:
-            parts += [
-                "Not finished, and counted nowhere: "
-                + tables.escaped(", ".join(map(progress, self.unfinished)))
-                + "."
-            ]
+            if not self.sections and self.groups:
+                parts.append(NO_VERDICT)
+        if self.unfinished:
+            parts.append(tables.escaped(self.left_out()))
         return "\n\n".join(parts)
+
+    def left_out(self) -> str:
+        """Name the runs that have not finished, in a sentence; empty if there are none."""
+        names = ", ".join(map(progress, self.unfinished))
+        return f"Not finished, and counted nowhere: {names}." if names else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole report, for JSON."""
@@ -74,6 +89,7 @@ class Report:
                 {"title": section.title, "verdicts": [v.as_json() for v in section.verdicts]}
                 for section in self.sections
             ],
+            "beside_author": self.beside_author,
             "unfinished": [log.folder.name for log in self.unfinished],
         }
 
@@ -85,8 +101,8 @@ def make_report(paths: Sequence[str | Path]) -> Report:
         paths: run folders, folders of run folders, and files of `bnstudy bench --json`.
 
     Raises:
-        UserError: there is no run below one of them, a run is damaged, or two have the same
-            configuration and seed.
+        UserError: there is no run below one of them, a run is damaged, two have the same
+            configuration and seed, or a benchmark has no times of the three cases.
 
     """
     evidence = read(paths)
@@ -97,9 +113,24 @@ def make_report(paths: Sequence[str | Path]) -> Report:
         for design in compared
         if any(map(_says_something, verdicts := list(judge(design))))
     ]
-    speeds = [(bench.path, list(judge_speed(bench))) for bench in evidence.benchmarks]
-    sections += [Section(f"speed, {p.name}", None, found, p) for p, found in speeds if found]
-    return Report(evidence.groups, tables.rows(evidence.groups), sections, evidence.unfinished)
+    sections += map(_speed, evidence.benchmarks)
+    return Report(
+        evidence.groups,
+        tables.rows(evidence.groups),
+        sections,
+        evidence.unfinished,
+        beside_the_author(logs),
+    )
+
+
+def _speed(benchmark: Benchmark) -> Section:
+    verdicts = list(judge_speed(benchmark))
+    if not verdicts:
+        raise UserError(
+            f"{benchmark.path} decides no claim about speed: in neither precision does it have the "
+            "rounds (training_ms_by_round) of cases a, b and c, which `bnstudy bench --json` prints"
+        )
+    return Section(f"speed, {benchmark.path.name}", None, verdicts, benchmark.path)
 
 
 def _says_something(verdict: Verdict) -> bool:

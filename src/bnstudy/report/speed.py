@@ -21,18 +21,26 @@ def judge_speed(benchmark: Benchmark) -> Iterator[Verdict]:
             continue
         where = f"width {width:g}, {precision}"
         for formula, ratios in (("b / a", b / a), ("c / a", c / a)):
-            yield _speed("iv", "Batch norm takes longer per epoch ...", formula, ratios, 1, where)
+            text = "Batch norm takes longer per epoch ..."
+            yield _speed(benchmark, "iv", text, formula, ratios, 1, where)
         if bare is not None:
             shares = (c - bare) / np.where(c > a, c - a, math.nan)
             formula = "(c - c without gamma and beta) / (c - a)"
             text = "... because of its two parameters."
-            yield _speed("iv b", text, formula, shares, 0.5, where)
+            yield _speed(benchmark, "iv b", text, formula, shares, 0.5, where)
 
 
 def _speed(
-    number: str, text: str, formula: str, rounds: np.ndarray, threshold: float, where: str
+    benchmark: Benchmark,
+    number: str,
+    text: str,
+    formula: str,
+    rounds: np.ndarray,
+    threshold: float,
+    where: str,
 ) -> Verdict:
     known = not np.isnan(rounds).any()
+    by_round = ["unknown" if math.isnan(ratio) else f"{ratio:.3f}" for ratio in rounds]
     return Verdict(
         number=number,
         claim=text,
@@ -42,6 +50,8 @@ def _speed(
         why="" if known else "case c is not slower in every round",
         value=float(np.median(rounds)) if known else None,
         interval=(float(rounds.min()), float(rounds.max())) if known else None,
+        beside={"round by round": ", ".join(by_round)},
+        runs=(benchmark.path.name,),
         digits=2,
         signed=False,
     )
