@@ -209,10 +209,10 @@ def _noise_does_it(*claims: Claim) -> Claim:
     words = [claim.verdict for claim in claims]
     claim = Claim("e. the noise does it", "b, c and d together", None, None, "all three", OPEN)
     claim = claim._replace(runs=tuple(dict.fromkeys(run for each in claims for run in each.runs)))
-    if OPEN in words:
-        return claim._replace(reason="not all of their runs have finished")
     if NOT_COMPARABLE in words:
         return claim._replace(verdict=NOT_COMPARABLE, reason="one of them is not comparable")
+    if OPEN in words:
+        return claim._replace(reason="not all of their runs have finished")
     if DOES_NOT in words:
         return claim._replace(verdict="no")
     return claim._replace(verdict="yes" if set(words) == {REPLICATES} else UNDECIDED)

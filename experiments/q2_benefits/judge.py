@@ -69,7 +69,7 @@ def judge_breaking(name: str, runs: Mapping[str, Seeds]) -> Claim:
         reason = "without batch norm, a run has not broken; it needs more epochs"
         return _incomparable(claim, reason)
     unbroken = not all(broken for _, broken in bn)
-    reason = "a lower bound: BN has not broken in every seed" if unbroken else ""
+    reason = "a lower bound: with some seed, BN has not broken" if unbroken else ""
     word = REPLICATES if min(ratios) >= PAGE else UNDECIDED
     if max(ratios) < PAGE and not unbroken:
         word = DOES_NOT

@@ -10,12 +10,10 @@ from bnstudy.analysis.choice import Statistics
 from bnstudy.analysis.corruptions import CORRUPTIONS, SEVERITIES
 from bnstudy.analysis.shift import accuracy, scores
 from bnstudy.config.schema import Config
-from bnstudy.errors import UserError
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import load_log
-from bnstudy.run_folder.weights import FILE
 
 claims = load_file(Path(__file__).with_name("claims.py"))
 judge, draw = claims.judge, load_file(Path(__file__).with_name("figure.py")).draw
@@ -49,9 +47,8 @@ def evaluations(config: Config) -> dict[str, int]:
 
 
 def measure(runs: list[Path]) -> dict[str, Any]:
-    """Evaluate every run, or read what was kept; read the benchmarks."""
+    """Evaluate every run, or read what was kept."""
     found: dict[str, dict[str, Any]] = {}
-    without: list[str] = []
     for run in runs:
         log = load_log(run)
         arm = arm_of(log.config)
@@ -61,17 +58,10 @@ def measure(runs: list[Path]) -> dict[str, Any]:
             "six": claims.SIX,
             "corruptions": {name: constants for name, (_, constants) in CORRUPTIONS.items()},
         }
-        try:
-            evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
-        except UserError:
-            if any((run / name).exists() for name in (KEPT, FILE, "checkpoints")):
-                raise
-            without.append(run.name)  # published without either: as if it were not there
-            continue
+        evaluated = kept(run, KEPT, lambda run=run, arm=arm: evaluate(run, arm), made_by)
         moving = {"run": run.name, "moving": (log.result or {})["test_accuracy"]}
         found.setdefault(arm, {})[str(log.config.seed)] = moving | evaluated
-    beside = {"runs without weights or evaluation": without} if without else {}
-    return {"runs": found, "bench": benchmarks(), "described": described(found) | beside}
+    return {"runs": found, "described": described(found)}
 
 
 def described(runs: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,23 +74,38 @@ def described(runs: Mapping[str, Any]) -> dict[str, Any]:
         }
         return {arm: of for arm, of in arms.items() if of}
 
-    def all_gains(run: Mapping[str, Any]) -> dict[str, float]:
-        found = run.get("deciding", run["overview"])
-        after = "batch" if "batch" in found else "source"
-        return {kind: claims.gain(found, kind, after) for kind in found if kind != after}
+    def of_each(
+        value: Callable[[Any, str, str], float], after: bool = False
+    ) -> Callable[[Any], dict[str, float]]:
+        """Return the function from a run to a value for all statistics, but those gained by."""
 
+        def values(run: Mapping[str, Any]) -> dict[str, float]:
+            found = run.get("deciding", run["overview"])
+            last = "batch" if "batch" in found else "source"
+            return {kind: value(found, kind, last) for kind in found if after or kind != last}
+
+        return values
+
+    rises = of_each(lambda found, kind, _: claims.rise(found, kind), after=True)
     return {
-        "gain over the six, from": each("overview", all_gains),
+        "rise over the six": each("overview", rises),
+        "gain over the six, from": each("overview", of_each(claims.gain)),
+        "gain under brightness, from": each("overview", of_each(claims.brightness)),
         "accuracy by size of the test batch": each("sizes", lambda run: run["sizes"]),
         f"accuracy under batches of {SORTED}, by order": each("orders", lambda run: run["orders"]),
         "precise - moving": each("precise", lambda run: run["precise"] - run["moving"]),
     }
 
 
-def benchmarks() -> dict[str, Any]:
-    """Return the cases in the published benchmarks: file -> its network and its rows."""
-    places = [root / claims.BENCH for root in (Path(), Path(__file__).parents[2])]
-    files = next((found for place in places if (found := sorted(place.glob("*.json")))), [])
+def benchmarks(place: Path) -> dict[str, Any]:
+    """Return the cases in the published benchmarks: file -> its network and its rows.
+
+    Args:
+        place: their folder; if it has none, that of the checkout is taken.
+
+    """
+    places = (place, Path(__file__).parents[2] / claims.BENCH)
+    files = next((found for each in places if (found := sorted(each.glob("*.json")))), [])
     results = {file.stem: read_json(file) or {} for file in files}
     return {
         name: {

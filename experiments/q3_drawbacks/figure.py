@@ -173,14 +173,19 @@ PARTS = {
 
 
 def parts_of_a_step(rows: Mapping[str, Mapping[str, float]], case: str) -> dict[str, float]:
-    """Return by how many milliseconds the parts of a training step exceed those of case a."""
+    """Return by how many milliseconds the parts of a training step exceed those of case a.
+
+    Normalization is the excess in inference, statistics that of the forward pass beyond it: the
+    forward pass of training differs from inference in case a too (it keeps what backward needs).
+    """
     own, without = rows[case], rows["case a"]
-    more = {name: own[f"{name}_ms"] - without[f"{name}_ms"] for name in ("backward", "update")}
-    statistics = own["forward_ms"] - own["inference_ms"]
+    measured = ("forward", "inference", "backward", "update")
+    more = {name: own[f"{name}_ms"] - without[f"{name}_ms"] for name in measured}
     return {
-        "statistics": statistics,
-        "normalization": own["forward_ms"] - without["forward_ms"] - statistics,
-        **more,
+        "statistics": more["forward"] - more["inference"],
+        "normalization": more["inference"],
+        "backward": more["backward"],
+        "update": more["update"],
     }
 
 

@@ -13,6 +13,28 @@ X = RANDOM.uniform(0.3, 0.7, (20, 32, 32, 3))
 IMAGES = RANDOM.integers(0, 256, (6, 32, 32, 3)).astype(np.uint8)
 
 
+# CIFAR-10-C, severities 1 to 5: the constants of make_cifar_c.py of hendrycks/robustness.
+CIFAR_10_C = {
+    "gaussian_noise": (0.04, 0.06, 0.08, 0.09, 0.10),
+    "shot_noise": (500, 250, 100, 75, 50),
+    "impulse_noise": (0.01, 0.02, 0.03, 0.05, 0.07),
+    "speckle_noise": (0.06, 0.1, 0.12, 0.16, 0.2),
+    "contrast": (0.75, 0.5, 0.4, 0.3, 0.15),
+    "brightness": (0.05, 0.1, 0.15, 0.2, 0.3),
+    "saturate": ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+    "fog": ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+    "pixelate": (0.95, 0.9, 0.85, 0.75, 0.65),
+    "jpeg": (80, 65, 58, 50, 40),
+    "defocus_blur": ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+    "gaussian_blur": (0.4, 0.6, 0.7, 0.8, 1),
+}
+
+
+def test_the_constants_are_those_of_cifar_10_c():
+    ours = {name: tuple(constants) for name, (_, constants) in CORRUPTIONS.items()}
+    assert ours == CIFAR_10_C
+
+
 def change(name, severity=5, x=X):
     function, constants = CORRUPTIONS[name]
     c = constants[severity - 1]

@@ -86,6 +86,7 @@ def finish(make_run):
             config = load_config(**arguments)
             result = result_from(read_metrics(folder / "metrics.csv"), config, 1)
             (folder / "result.json").write_text(json.dumps(result))
+            (folder / "weights.npz").touch()
         return folder.parent
 
     return make

@@ -32,9 +32,30 @@ MUTATIONS = [
     (
         "count a folder that is there as a finished run",
         "questions/sources.py",
-        "if folder is not None and finished_result(folder, run.config) is not None:",
-        "if folder is not None and folder.is_dir():",
+        "if folder is None or finished_result(folder, run.config) is None:",
+        "if folder is None or not folder.is_dir():",
         "tests/questions/test_sources.py::test_an_own_folder_of_another_configuration_does_not_count",
+    ),
+    (
+        "count a run that nothing can be measured on any more",
+        "questions/sources.py",
+        "if has_network(folder) or all((folder / name).is_file() for name in kept):",
+        "if True:",
+        "tests/questions/test_sources.py::test_a_run_that_can_no_longer_be_evaluated_does_not_count",
+    ),
+    (
+        "of two runs alike, take the last by name",
+        "questions/sources.py",
+        "finished.sort(key=lambda log: has_network(log.folder))",
+        "finished.sort(key=lambda log: log.folder)",
+        "tests/questions/test_sources.py::test_of_two_alike_the_one_with_a_network_counts",
+    ),
+    (
+        "look for benchmarks where nobody said",
+        "questions/answer.py",
+        "place = options.published or PUBLISHED",
+        "place = PUBLISHED",
+        f"{ANSWER}::test_benchmarks_are_looked_for_where_the_published_runs_are",
     ),
     (
         "fresh uses published runs",

@@ -67,6 +67,15 @@ def test_nothing_imports_tensorflow_once_all_is_published_and_kept(finish, toy):
 
 
 @pytest.mark.usefixtures("no_training")
+def test_benchmarks_are_looked_for_where_the_published_runs_are(finish, toy):
+    with (toy / "analysis.py").open("a") as file:
+        file.write("\n\ndef benchmarks(place):\n    (place / 'asked').mkdir(parents=True)\n")
+    elsewhere = finish("elsewhere", 0, 1)
+    assert answer(question(3), Options(published=elsewhere)) == 0
+    assert (elsewhere / "bench/asked").exists()
+
+
+@pytest.mark.usefixtures("no_training")
 def test_write_puts_everything_into_the_checkout(finish, toy):
     runs = run_folders(finish("logs/published", 0, 1))
     answer(question(3), Options(write=True))

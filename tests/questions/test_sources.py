@@ -39,3 +39,23 @@ def test_an_own_folder_of_another_configuration_does_not_count(runs, finish):
     made = finish("other", 0, **{"optimizer.learning_rate": 0.5})
     shutil.copytree(made / "case-c_seed-0", runs[0].folder)
     assert finished_folder(runs[0], {}) is None
+
+
+def test_a_run_that_can_no_longer_be_evaluated_does_not_count(runs, finish):
+    folder = finish("logs/published", 0) / "case-c_seed-0"
+    (folder / "weights.npz").unlink()
+    published = published_runs(None)
+    assert finished_folder(runs[0], published).resolve() == folder
+    assert finished_folder(runs[0], published, ["double.json"]) is None
+    (folder / "double.json").write_text("{}")
+    assert finished_folder(runs[0], published, ["double.json"]).resolve() == folder
+    assert finished_folder(runs[0], published, ["double.json", "another.json"]) is None
+
+
+@pytest.mark.parametrize("bare", ["a", "z"])
+def test_of_two_alike_the_one_with_a_network_counts(runs, finish, bare):
+    with_network = finish("logs/published", 0) / "case-c_seed-0"
+    without = with_network.with_name(bare)
+    shutil.copytree(with_network, without)
+    (without / "weights.npz").unlink()
+    assert finished_folder(runs[0], published_runs(None)).resolve() == with_network

@@ -220,8 +220,8 @@ MUTATIONS = [
     (
         "compare rows in place of epochs",
         "report/author.py",
-        'other["test_accuracy"][theirs]',
-        'other["test_accuracy"][ours]',
+        'one["test_accuracy"][ours]',
+        'one["test_accuracy"][theirs]',
         "tests/report/test_author.py::test_the_largest_difference_is_that_of_the_epochs_that_both_have_from_the_fourth_on",
     ),
     (

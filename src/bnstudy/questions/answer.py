@@ -16,7 +16,13 @@ from bnstudy.questions import page, speed
 from bnstudy.questions.claims import OPEN, Claim
 from bnstudy.questions.find import Question, checkout
 from bnstudy.questions.kept import untouched
-from bnstudy.questions.sources import finished_folder, published_runs, start_over
+from bnstudy.questions.sources import (
+    PUBLISHED,
+    Published,
+    finished_folder,
+    published_runs,
+    start_over,
+)
 from bnstudy.report.runs import commits
 from bnstudy.run_folder.environment import git_state
 from bnstudy.run_folder.files import write_json
@@ -73,21 +79,28 @@ def answer(question: Question, options: Options) -> int:
     runs = load_plan(question.plan) if question.plan else []
     if options.fresh:
         start_over(runs, LOGS / question.name)
-    sources = [Source(run, finished_folder(run, published)) for run in runs]
+    sources = _sources(analysis, runs, published)
     _announce(question, analysis, sources, options.train)
     waiting = [source.run for source in sources if source.folder is None]
     code = _train(waiting, options) if waiting and options.train else 0
-    sources = [Source(run, finished_folder(run, published)) for run in runs]
+    sources = _sources(analysis, runs, published)
     elsewhere = {
         source.folder: _kept_elsewhere(question, source.run)
         for source in sources
         if source.folder not in (None, source.run.folder)
     }
+    place = options.published or PUBLISHED
     with untouched(elsewhere) as kept:
-        claims = _conclude(question, analysis, [s.folder for s in sources if s.folder])
+        claims = _conclude(question, analysis, [s.folder for s in sources if s.folder], place)
         if options.write:
             _write(question, claims, kept)
     return code
+
+
+def _sources(analysis: ModuleType, runs: Sequence[Run], published: Published) -> list[Source]:
+    return [
+        Source(run, finished_folder(run, published, _evaluations(analysis, run))) for run in runs
+    ]
 
 
 def _train(runs: list[Run], options: Options) -> int:
@@ -161,10 +174,14 @@ def _kept_elsewhere(question: Question, run: Run) -> Path:
     return LOGS / question.name / "kept" / run.folder.name
 
 
-def _conclude(question: Question, analysis: ModuleType, folders: list[Path]) -> list[Claim]:
+def _conclude(
+    question: Question, analysis: ModuleType, folders: list[Path], published: Path
+) -> list[Claim]:
     """Measure, judge, draw; print the table, and write verdict.json and figure.png."""
     out = LOGS / question.name
     measured = analysis.measure(folders)
+    if hasattr(analysis, "benchmarks"):
+        measured["bench"] = analysis.benchmarks(published / "bench")
     claims = [_rounded(claim) for claim in analysis.judge(measured)]
     out.mkdir(parents=True, exist_ok=True)
     save(analysis.draw(measured, claims), out / "figure.png")

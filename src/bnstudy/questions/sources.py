@@ -1,6 +1,6 @@
 """Where the runs of a plan are: finished here, published, or still to be made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bnstudy.config.schema import Config, affects_results
@@ -9,6 +9,7 @@ from bnstudy.output import echo
 from bnstudy.run_folder.find import run_folders
 from bnstudy.run_folder.folder import backup, finished_result
 from bnstudy.run_folder.log import load_log
+from bnstudy.run_folder.weights import FILE
 from bnstudy.sweep import Run
 
 PUBLISHED = Path("logs/published")
@@ -28,21 +29,37 @@ def published_runs(place: Path | None) -> Published:
     if place is None and not PUBLISHED.is_dir():
         return {}
     logs = [load_log(folder) for folder in run_folders(place or PUBLISHED)]
-    return {_made_by(log.config): log.folder for log in logs if log.result is not None}
+    finished = [log for log in logs if log.result is not None]
+    finished.sort(key=lambda log: has_network(log.folder))  # of two alike, the one with a network
+    return {_made_by(log.config): log.folder for log in finished}
 
 
-def finished_folder(run: Run, published: Published) -> Path | None:
+def finished_folder(run: Run, published: Published, kept: Iterable[str] = ()) -> Path | None:
     """Return where a finished run is: its own folder, or else a published one; None: nowhere.
 
     Published runs count where everything that can change a result is equal, the seed included.
+
+    Args:
+        run: of the plan.
+        published: what `published_runs` found.
+        kept: names of the evaluations that are needed. A run that has neither them nor the network
+            to make them with does not count.
+
     """
     for folder in (run.folder, published.get(_made_by(run.config))):
         try:
-            if folder is not None and finished_result(folder, run.config) is not None:
+            if folder is None or finished_result(folder, run.config) is None:
+                continue
+            if has_network(folder) or all((folder / name).is_file() for name in kept):
                 return folder
         except (UserError, OSError):  # to be run: then it says what is wrong with the folder
             continue
     return None
+
+
+def has_network(folder: Path) -> bool:
+    """Return whether a finished run still has its network."""
+    return any((folder / name).exists() for name in (FILE, "checkpoints"))
 
 
 def start_over(runs: Sequence[Run], out: Path) -> None:

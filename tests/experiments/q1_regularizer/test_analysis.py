@@ -80,8 +80,9 @@ def test_while_the_gain_is_open_nobody_says_that_there_is_none(analysis):
     """Renormalized does not fit, which is known before the other seeds are there."""
     measured = made_up(seeds=1)
     measured["arms"]["renormalized"]["0"]["training"] = 0.99
-    gain, loses, *_ = analysis.judge(measured)
-    assert gain.verdict == "open"
+    gain, loses, slower, _, noise = analysis.judge(measured)
+    assert gain.verdict == slower.verdict == "open"
+    assert noise.verdict == "not comparable"  # no further seed can change that
     assert loses.verdict == "not comparable"
     assert loses.reason.startswith("the training accuracy of renormalized_seed-0 is 0.9900")
 

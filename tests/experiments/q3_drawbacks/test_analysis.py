@@ -90,6 +90,19 @@ def test_the_control_pairs_seeds(analysis, measured):
     assert claims_of(analysis, half)["i c"].reason == "2 of 3 seeds"
 
 
+def test_two_more_seeds_count_together_and_for_the_control_alone(analysis, measured):
+    five = measured(seeds=5, spread=0.02)
+    claims = claims_of(analysis, five)
+    assert claims["i c"].value == pytest.approx(0.02)  # the mean of -0.02, 0, 0.02, 0.04, 0.06
+    assert len(claims["i c"].runs) == 10
+    assert claims["i b"].value == pytest.approx(0.3)
+    assert len(claims["i b"].runs) == len(claims["ii"].runs) == len(claims["i d"].runs) == 3
+    del five["runs"]["none"]["4"]
+    claims = claims_of(analysis, five)
+    assert claims["i c"].value == pytest.approx(0, abs=1e-12)
+    assert len(claims["i c"].runs) == 6
+
+
 def test_every_claim_stands_on_the_page(analysis, measured):
     page = (ROOT / "experiments/q3_drawbacks/README.md").read_text(encoding="utf-8")
     for claim in analysis.judge(measured()):
@@ -131,7 +144,12 @@ def test_benchmarks_without_rounds_leave_time_open_and_say_what_to_do(analysis, 
     assert claims["iv a"].verdict == claims["iv b"].verdict == "open"
     assert (claims["iv a"].threshold, claims["iv b"].threshold) == ("above 1", "above 0.5")
     assert "come from bnstudy bench --preset lite --also bn.scale" in claims["iv a"].reason
-    assert set(analysis.benchmarks()) >= {"lite", "full_width"}
+
+
+def test_benchmarks_are_those_of_the_folder_of_published_runs(analysis, rows, tmp_path):
+    (tmp_path / "mine.json").write_text(json.dumps({"network": {"width": 0.25}, "rows": rows}))
+    assert set(analysis.benchmarks(tmp_path)) == {"mine"}
+    assert set(analysis.benchmarks(tmp_path / "none")) >= {"lite", "full_width"}
 
 
 # --- the plan and its evaluations -----------------------------------------------------------------
@@ -235,17 +253,6 @@ def test_runs_are_evaluated_anew_where_the_page_corrupts_otherwise(small, folder
     assert len(made) == 5
 
 
-def test_a_published_run_without_weights_is_as_if_it_were_not_there(small, tmp_path):
-    config = shrunk(of_the_plan("bn_seed-0"))
-    bare = write_finished_run(tmp_path / "bare", config)
-    found = small.measure([bare])
-    assert found["runs"] == {}
-    assert found["described"]["runs without weights or evaluation"] == ["bare"]
-    (bare / "weights.npz").write_bytes(b"damaged")
-    with pytest.raises(bnstudy.UserError, match="is damaged"):
-        small.measure([bare])
-
-
 @pytest.mark.thorough
 def test_the_images_and_statistics_are_those_of_the_page(small, tmp_path):
     from bnstudy.analysis.choice import Statistics
@@ -287,6 +294,13 @@ def test_what_is_shown_beside_the_claims(analysis, measured):
     assert gains["bn"]["0"] == pytest.approx({"moving": 0.6, "precise": 0.3})
     assert gains["none"]["2"] == pytest.approx({"moving": 0.3})
     assert gains["case c"]["1"] == pytest.approx({"moving": 0.2, "precise": 0.1})
+    rises = described["rise over the six"]
+    assert rises["bn"]["0"] == pytest.approx({"moving": 0.45, "precise": 0.35, "batch": 0.04})
+    assert rises["none"]["0"] == pytest.approx({"moving": 0.35, "source": 0.04})
+    assert rises["case b"]["0"] == pytest.approx({"moving": 0.3, "precise": 0.2, "batch": 0.1})
+    bright = described["gain under brightness, from"]
+    assert bright["bn"]["1"]["precise"] == pytest.approx(0.01)
+    assert bright["case c"]["1"] == pytest.approx({"moving": 0.2, "precise": 0.1})
     assert described["precise - moving"]["bn"]["0"] == pytest.approx(0.15)
     np.testing.assert_allclose(
         described["accuracy by size of the test batch"]["bn"]["1"]["2"], 0.55

@@ -48,6 +48,10 @@ def test_a_step_is_split_into_its_parts(figure, rows):
     named = {row["name"]: row for row in rows}
     split = figure.parts_of_a_step(named, "case c")
     assert split == {"statistics": 1.5, "normalization": 2.0, "backward": 5, "update": 0}
+    named["case a"]["inference_ms"] -= 0.75  # a forward pass of training takes longer there too
+    again = figure.parts_of_a_step(named, "case c")
+    assert again == {"statistics": 0.75, "normalization": 2.75, "backward": 5, "update": 0}
+    assert sum(again.values()) == sum(split.values())
 
 
 def test_benchmarks_that_do_not_split_a_step_are_not_drawn(analysis, measured, rows):
