@@ -9,11 +9,13 @@ import pytest
 
 import bnstudy
 from bnstudy.bench import tables
+from bnstudy.data import cifar10
 from bnstudy.plots.runs import load_runs
 from bnstudy.plots.summary import last_epochs
 from bnstudy.report import pages
 from bnstudy.report.report import make_report
 from bnstudy.run_folder import weights
+from bnstudy.trained.evaluation import evaluate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/*.md")]
@@ -111,6 +113,18 @@ def test_a_published_run_is_complete_and_its_result_is_its_last_epoch(folder):
     assert not (folder / "checkpoints").exists()
     if (folder / weights.FILE).exists():
         assert weights.load(folder).arrays["standardization/mean"].dtype == np.float32
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "folder", [f for f in FOLDERS if (f / weights.FILE).exists()], ids=lambda folder: folder.name
+)
+def test_a_published_network_classifies_as_its_run_did(folder):
+    if bnstudy.load_log(folder).config.data.name == "cifar10" and cifar10.find() is None:
+        pytest.skip("CIFAR-10 is not on this machine")
+    found, _ = evaluate(bnstudy.load_model(folder))
+    assert found.accuracy == pytest.approx(found.run.result["test_accuracy"], abs=5e-4)
+    assert found.cost == pytest.approx(found.run.result["test_cost"], rel=1e-3)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
