@@ -84,7 +84,7 @@ def test_each_complete_design_has_its_own_figure(report, make_finished, tmp_path
     for arm in "abcd":
         make_finished(arm, 0, changes={"model.width": 0.5})
     written = figure.draw(make_report([tmp_path]), tmp_path)
-    assert [path.name for path in written[1:]] == ["two_by_two_1.png", "two_by_two_2.png"]
+    assert [path.name for path in written[2:]] == ["two_by_two_1.png", "two_by_two_2.png"]
 
 
 def test_nothing_to_draw(make_run, tmp_path):
