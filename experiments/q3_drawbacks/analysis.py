@@ -104,11 +104,15 @@ def benchmarks(place: Path) -> dict[str, Any]:
         place: their folder; if it has none, that of the checkout is taken.
 
     """
-    places = (place, Path(__file__).parents[2] / claims.BENCH)
-    files = next((found for each in places if (found := sorted(each.glob("*.json")))), [])
+    places = {place.as_posix(): place, claims.BENCH: Path(__file__).parents[2] / claims.BENCH}
+    where, files = next(
+        ((name, found) for name, each in places.items() if (found := sorted(each.glob("*.json")))),
+        ("", []),
+    )
     results = {file.stem: read_json(file) or {} for file in files}
     return {
         name: {
+            "file": f"{where}/{name}.json",
             "network": result["network"],
             "rows": [row for row in result["rows"] if row["name"].startswith("case ")],
         }

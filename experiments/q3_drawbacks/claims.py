@@ -97,7 +97,8 @@ def control(runs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     arms = [runs.get(arm, {}) for arm in ("bn", "none")]
     both = [seed for seed in (*SEEDS, *MORE) if all(seed in arm for arm in arms)]
-    seeds = both if set(MORE) <= set(both) else [seed for seed in both if seed in SEEDS]
+    five = len(both) == len(SEEDS + MORE)
+    seeds = both if five else [seed for seed in both if seed in SEEDS]
     return [{seed: arm[seed] for seed in seeds} for arm in arms]
 
 
@@ -173,7 +174,7 @@ def _speed(bench: Mapping[str, Any]) -> list[Claim]:
                     f"above {v.threshold:g}",
                     v.verdict,
                 )
-                claims[v.number].append(Claim(*found, False, v.why, (f"{BENCH}/{file}.json",)))
+                claims[v.number].append(Claim(*found, False, v.why, (results["file"],)))
     for (number, name), threshold in zip(names.items(), ("above 1", "above 0.5"), strict=True):
         if not claims[number]:
             why = f"{BENCH} has no times by round; they come from {COMMAND}"

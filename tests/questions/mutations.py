@@ -39,7 +39,7 @@ MUTATIONS = [
     (
         "count a run that nothing can be measured on any more",
         "questions/sources.py",
-        "if has_network(folder) or all((folder / name).is_file() for name in kept):",
+        "if own or has_network(folder) or all((folder / name).is_file() for name in kept):",
         "if True:",
         "tests/questions/test_sources.py::test_a_run_that_can_no_longer_be_evaluated_does_not_count",
     ),

@@ -50,6 +50,8 @@ def test_a_run_that_can_no_longer_be_evaluated_does_not_count(runs, finish):
     (folder / "double.json").write_text("{}")
     assert finished_folder(runs[0], published, ["double.json"]).resolve() == folder
     assert finished_folder(runs[0], published, ["double.json", "another.json"]) is None
+    shutil.copytree(folder, runs[0].folder)  # trained here: to train it again would help nobody
+    assert finished_folder(runs[0], published, ["another.json"]) == runs[0].folder
 
 
 @pytest.mark.parametrize("bare", ["a", "z"])

@@ -42,6 +42,7 @@ def test_which_runs_are_of_his_kind(make_finished, arm, changes, his):
     log = load_log(make_finished(arm, 0, changes=changes))
     assert of_the_authors_kind(log) is his
     assert bool(beside_the_author([log])) is his
+    assert len(beside_the_author([log, log])) == (6 if his else 0)  # names may be alike
 
 
 def test_a_report_has_the_table_with_his_own_series_for_scale(make_finished, tmp_path):

@@ -91,8 +91,8 @@ def test_a_benchmark_that_decides_nothing_is_refused(four_arms):
 def test_runs_that_no_claim_is_about_say_so(make_finished, tmp_path):
     make_finished("a", 0)
     report = make_report([tmp_path])
-    assert report.markdown(["verdicts"]).startswith("No claim of the post is about these runs")
-    assert "No claim" not in report.markdown(["results"])
+    assert report.markdown(["verdicts"]).startswith("These runs decide no claim")
+    assert "decide no claim" not in report.markdown(["results"])
 
 
 def test_a_claim_about_first_epochs_needs_no_run_of_21(make_finished, tmp_path):

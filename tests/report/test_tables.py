@@ -91,12 +91,14 @@ def test_json_has_none_where_there_is_no_number(rows):
 def test_verdicts_in_a_table():
     verdict = Verdict(
         "i", "claim", "a | b", 0.0, "undecided", why="4 seeds", value=0.5, interval=(-1.0, 2.0),
-        seeds={"a": (0, 1), "b": (0,)}, digits=1,
+        freedom=1, seeds={"a": (0, 1), "b": (0,)}, digits=1,
     )  # fmt: skip
     equal = Verdict("ii", "x", "y", 0.0, "replicates", seeds={"a": (0, 1), "b": (0, 1)})
-    assert tables.verdicts_table([verdict, equal]).splitlines()[2:] == [
+    share = Verdict("vi b", "x", "y", 0.5, "yes", value=1.0, interval=(0.9, 1.2), seeds={"b": (0,)})
+    assert tables.verdicts_table([verdict, equal, share]).splitlines()[2:] == [
         "| i | claim | a \\| b | +0.5 (-1.0 to +2.0) | a 2, b 1 | undecided: 4 seeds |",
         "| ii | x | y |  | 2 | replicates |",
+        "| vi b | x | y | +1.0000 (+0.9000 to +1.2000) (range) | 1 | yes |",
     ]
 
 

@@ -42,15 +42,16 @@ def finished_folder(run: Run, published: Published, kept: Iterable[str] = ()) ->
     Args:
         run: of the plan.
         published: what `published_runs` found.
-        kept: names of the evaluations that are needed. A run that has neither them nor the network
-            to make them with does not count.
+        kept: names of the evaluations that are needed. A published run that has neither them nor
+            the network to make them with does not count.
 
     """
     for folder in (run.folder, published.get(_made_by(run.config))):
         try:
             if folder is None or finished_result(folder, run.config) is None:
                 continue
-            if has_network(folder) or all((folder / name).is_file() for name in kept):
+            own = folder == run.folder  # trained here; without its network, evaluation says so
+            if own or has_network(folder) or all((folder / name).is_file() for name in kept):
                 return folder
         except (UserError, OSError):  # to be run: then it says what is wrong with the folder
             continue

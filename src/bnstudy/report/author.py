@@ -46,14 +46,15 @@ def beside_the_author(logs: Sequence[RunLog]) -> list[list[str]]:
         Its lines, the first of which is the heading; none if no run is of his kind.
 
     """
-    own = {log.folder.name: log.metrics for log in logs if of_the_authors_kind(log)}
+    own: list[tuple[str, Curve]] = [
+        (log.folder.name, log.metrics) for log in logs if of_the_authors_kind(log)
+    ]
     if not own:
         return []
     his = {f"author, {name}": curve for name, curve in load_reference().items()}
-    curves: dict[str, Curve] = {**own, **his}
     lines = [
         [name, *("" if curve is other else _cell(curve, other) for other in his.values())]
-        for name, curve in curves.items()
+        for name, curve in [*own, *his.items()]
     ]
     return [["test accuracy", *his], *lines]
 

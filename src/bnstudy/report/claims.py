@@ -295,5 +295,4 @@ def _judge_bias_correction(design: Design) -> Iterator[Verdict]:
             for seed, share in zip(seeds, shares, strict=True)
         },
         runs=_run_names(design, {arm: tuple(seeds) for arm in names}),
-        digits=3,
     )

@@ -18,7 +18,8 @@ from bnstudy.run_folder.log import RunLog
 
 AUTHOR = f"The largest difference to the author's own series of 2018, from epoch {FIRST} on."
 NO_VERDICT = (
-    "No claim of the post is about these runs: it takes arms of one setting, and 21 epochs."
+    "These runs decide no claim of the post: a claim compares two or more arms of one setting, most"
+    " of them after 21 epochs."
 )
 SHOWN = ("results", "provenance", "verdicts")  # the parts of a report, as `--show` names them
 

@@ -154,13 +154,18 @@ def verdicts_table(verdicts: Iterable[Verdict]) -> str:
             verdict.number,
             verdict.claim,
             verdict.statistic,
-            verdict.number_text(),
+            verdict.number_text() + (" (range)" if _is_range(verdict) and not timed else ""),
             *([] if timed else [_counts(verdict)]),
             verdict.verdict + (f": {verdict.why}" if verdict.why else ""),
         ]
         for verdict in verdicts
     ]
     return markdown(["#", "claim or question", "statistic", *numbers, "verdict"], cells)
+
+
+def _is_range(verdict: Verdict) -> bool:
+    """Return whether an interval is from the smallest to the largest value, over the seeds."""
+    return verdict.interval is not None and not verdict.freedom
 
 
 def _counts(verdict: Verdict) -> str:

@@ -16,7 +16,7 @@ def figure(analysis):
 
 @pytest.mark.thorough
 def test_drawn_as_wide_as_a_page_and_twice_the_same(analysis, measured, rows, tmp_path):
-    found = measured(bench={"here": {"network": {"width": 0.25}, "rows": rows}})
+    found = measured(bench={"here": {"file": "b.json", "network": {"width": 0.25}, "rows": rows}})
     for name in ("one.png", "two.png"):
         save(analysis.draw(found, analysis.judge(found)), tmp_path / name)
     assert filecmp.cmp(tmp_path / "one.png", tmp_path / "two.png", shallow=False)
@@ -57,8 +57,8 @@ def test_a_step_is_split_into_its_parts(figure, rows):
 def test_benchmarks_that_do_not_split_a_step_are_not_drawn(analysis, measured, rows):
     whole = [{name: v for name, v in row.items() if name != "inference_ms"} for row in rows]
     network = {"width": 0.25}
-    bench = {"cases_here": {"network": network, "rows": rows}}
-    bench["here"] = {"network": network, "rows": whole}
+    bench = {"cases_here": {"file": "b.json", "network": network, "rows": rows}}
+    bench["here"] = {"file": "b.json", "network": network, "rows": whole}
     found = measured(bench=bench)
     *_, time, memory = analysis.draw(found, analysis.judge(found)).axes
     assert [label.get_text() for label in time.get_yticklabels()] == ["b, here", "c, here"]
