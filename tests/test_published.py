@@ -39,6 +39,13 @@ def test_the_verdicts_of_the_three_cases_are_those_of_the_published_runs():
     assert kept == json.loads(json.dumps(found)), f"in experiments/three_cases, run `{command}`"
 
 
+@pytest.mark.parametrize("number", range(1, 6))
+def test_the_verdict_on_a_question_was_made_by_a_commit(number):
+    (file,) = (ROOT / "experiments").glob(f"q{number}_*/verdict.json")
+    git = json.loads(file.read_text(encoding="utf-8"))["git"]
+    assert not git["dirty"], f"commit first, then run `bnstudy question {number} --write`"
+
+
 @pytest.mark.parametrize("name", ["full_width", "lite"])
 def test_the_page_on_speed_shows_the_published_benchmarks(name):
     results = json.loads((ROOT / "logs/published/bench" / f"{name}.json").read_text())
