@@ -9,8 +9,6 @@ from bnstudy.analysis.choice import BATCH, KINDS, MOVING, SOURCE, Statistics
 from bnstudy.cli.configuration import Commands, at_least, path
 from bnstudy.errors import UserError
 from bnstudy.output import echo
-from bnstudy.run_folder.files import write_json
-from bnstudy.run_folder.weights import TRAINING_IMAGES
 
 if TYPE_CHECKING:
     from bnstudy.config.schema import Config
@@ -86,14 +84,13 @@ def run(options: argparse.Namespace) -> int:
     changes = _changes(network, statistics, corruption)
     found, images = evaluate(network, options.images, **changes)
     keep = plain and options.images == "training"
-    if keep:
-        _keep(found, options.run_folder)
+    written = _keep(found, options.run_folder) if keep else None
     if options.json:
         echo(json.dumps(tables.as_json(found), indent=2, allow_nan=False))
         return 0
     echo("\n".join([str(network), *tables.lines(found)]))
-    if keep:
-        echo("\n".join(["", str(options.run_folder / TRAINING_IMAGES)]))
+    if written is not None:
+        echo(f"\n{written}")
         return 0
     out = options.out or (options.run_folder if plain else None)
     if out is not None:
@@ -155,7 +152,11 @@ def _changes(
     return {**changes, "under": " and ".join(under)}
 
 
-def _keep(found: "Evaluation", run_folder: Path) -> None:
-    """Write what is known of the training images into the run folder."""
+def _keep(found: "Evaluation", run_folder: Path) -> Path:
+    """Write what is known of the training images into the run folder; return the file's path."""
+    from bnstudy.run_folder.files import write_json
+    from bnstudy.run_folder.weights import TRAINING_IMAGES
+
     kept = {"accuracy": found.accuracy, "cost": found.cost, "precision": found.precision}
     write_json(run_folder / TRAINING_IMAGES, kept)
+    return run_folder / TRAINING_IMAGES
