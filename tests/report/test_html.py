@@ -335,3 +335,12 @@ def test_text_and_curves_stand_out_in_both_schemes(scheme):
     curves = [name for name in found if re.match("series|author", name)]
     assert len(curves) == 8
     assert [n for n in curves if contrast(found[n], found["paper"]) < 3] == []
+
+
+def test_runs_of_the_authors_kind_stand_beside_his_series(make_finished, tmp_path):
+    make_finished("a", 0, changes={"model.width": 1.0})
+    file = tmp_path / "page.html"
+    assert main(["report", str(tmp_path / "runs"), "--html", str(file)]) == 0
+    text = file.read_text(encoding="utf-8")
+    assert "largest difference to the author" in text
+    assert "0.0326 (epoch 5)" in text  # his Adam and his manual AMSGrad
