@@ -79,7 +79,10 @@ def write_finished_run(folder, config, arrays=None):
     """Write the folder of a finished run, with weights.npz if arrays are given."""
     folder.mkdir()
     row = EpochMetrics(1, 1e-3, 100, 2.0, 0.25, 2.5, 0.125, 1.0, 1.0)
-    rows = [row._replace(epoch=epoch) for epoch in range(1, config.training.epochs + 1)]
+    rows = [
+        row._replace(epoch=epoch, images=100 * epoch)
+        for epoch in range(1, config.training.epochs + 1)
+    ]
     write_text_atomic(folder / "config.yaml", config.to_yaml())
     write_metrics(folder, rows)
     (folder / "result.json").write_text(json.dumps(result_from(rows, config, 1)))

@@ -15,8 +15,7 @@ import numpy as np
 from bnstudy.config.schema import Config
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
-from bnstudy.report.runs import Benchmark
-from bnstudy.run_folder.files import read_json
+from bnstudy.report.runs import read_benchmark
 from bnstudy.run_folder.log import RunLog, load_log
 
 HERE = Path(__file__).parent
@@ -180,7 +179,9 @@ def predictiveness(run: Path) -> dict[str, Any]:
 def milliseconds() -> dict[str, float]:
     """Return the time of each arm's training step by bench.json; without the file, nothing."""
     path = HERE / "bench.json"
-    bench = Benchmark(path, read_json(path) or {"rows": []})
+    if not path.exists():
+        return {}
+    bench = read_benchmark(path)
     rounds = {arm: bench.milliseconds(name, "float32") for arm, name in STEPS.items()}
     return {arm: float(np.median(times)) for arm, times in rounds.items() if times is not None}
 

@@ -12,6 +12,7 @@ from bnstudy.analysis.shift import accuracy, scores
 from bnstudy.config.schema import Config
 from bnstudy.questions.find import load_file
 from bnstudy.questions.kept import kept
+from bnstudy.report.runs import read_benchmark
 from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import load_log
 
@@ -104,21 +105,26 @@ def benchmarks(place: Path) -> dict[str, Any]:
         place: their folder; if it has none, that of the checkout is taken.
 
     """
-    places = {place.as_posix(): place, claims.BENCH: Path(__file__).parents[2] / claims.BENCH}
+    places = [(place.as_posix(), place), (claims.BENCH, Path(__file__).parents[2] / claims.BENCH)]
     where, files = next(
-        ((name, found) for name, each in places.items() if (found := sorted(each.glob("*.json")))),
+        ((name, found) for name, each in places if (found := sorted(each.glob("*.json")))),
         ("", []),
     )
-    results = {file.stem: read_json(file) or {} for file in files}
+    found = [read_benchmark(file) for file in files if not _of_convolutions(file)]
     return {
-        name: {
-            "file": f"{where}/{name}.json",
-            "network": result["network"],
-            "rows": [row for row in result["rows"] if row["name"].startswith("case ")],
+        benchmark.path.stem: {
+            "file": f"{where}/{benchmark.path.name}",
+            "network": benchmark.results["network"],
+            "rows": [r for r in benchmark.results["rows"] if str(r["name"]).startswith("case ")],
         }
-        for name, result in results.items()
-        if any("name" in row for row in result.get("rows", []))  # not of single convolutions
+        for benchmark in found
     }
+
+
+def _of_convolutions(file: Path) -> bool:
+    """Return whether a benchmark is of single convolutions, which question 3 does not need."""
+    rows = (read_json(file) or {}).get("rows")
+    return isinstance(rows, list) and all("convolution" in row for row in rows if row)
 
 
 def evaluate(run: Path, arm: str) -> dict[str, Any]:

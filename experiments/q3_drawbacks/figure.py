@@ -172,6 +172,9 @@ PARTS = {
 }
 
 
+DRAWN = ("step_ms", "forward_ms", "inference_ms", "backward_ms", "update_ms", "peak_mb")
+
+
 def parts_of_a_step(rows: Mapping[str, Mapping[str, float]], case: str) -> dict[str, float]:
     """Return by how many milliseconds the parts of a training step exceed those of case a.
 
@@ -200,7 +203,7 @@ def _benchmarks(bench: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
         (name.removeprefix("cases_").replace("_", " "), rows)
         for name, rows in named
-        if {"case a", "case b", "case c"} <= set(rows) and "inference_ms" in rows["case c"]
+        if all(set(DRAWN) <= set(rows.get(f"case {case}", ())) for case in "abc")
     ]
 
 

@@ -97,7 +97,7 @@ def batch_sizes_that_fit() -> dict[str, list[int]]:
     """Return, for each published value, the batch sizes whose band contains it; not judged."""
     fitting: dict[str, list[int]] = {}
     for batch in (10, 20, 50, 100, 200, 500):
-        sampled = sampled_variances(batch, REPETITIONS // 10)
+        sampled = sampled_variances(batch)
         for start, published in PUBLISHED.items():
             for kind, values in averages(sampled, start, 0.99).items():
                 sizes = fitting.setdefault(f"{published[kind]:.2f}", [])

@@ -91,8 +91,8 @@ MUTATIONS = [
     (
         "take a benchmark of convolutions for one of training steps",
         "report/runs.py",
-        'isinstance(row, dict) and "name" in row',
-        "isinstance(row, dict)",
+        '{"name", "precision"} <= set(row)',
+        '{"precision"} <= set(row)',
         "tests/report/test_runs.py::test_what_holds_no_run_is_refused_in_one_line",
     ),
 ]

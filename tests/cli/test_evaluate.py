@@ -6,8 +6,8 @@ import pytest
 from trained_helpers import config_of, random_arrays, write_finished_run
 
 from bnstudy.cli.main import main
-from bnstudy.report.measures import plain_training_accuracy
 from bnstudy.run_folder.log import load_log
+from bnstudy.run_folder.training_images import read_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,12 @@ def test_the_training_images_leave_what_the_report_reads(folder, capsys):
     assert main(["evaluate", str(folder), "--images", "training"]) == 0
     *_, last = capsys.readouterr().out.splitlines()
     assert last == str(folder / "training_images.json")
-    accuracy = plain_training_accuracy(load_log(folder))
+    accuracy = read_accuracy(load_log(folder))
     (folder / "training_images.json").unlink()
     assert main(["evaluate", str(folder), "--images", "training", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["split"], found["accuracy"]) == ("training", accuracy)
-    assert plain_training_accuracy(load_log(folder)) == accuracy
+    assert read_accuracy(load_log(folder)) == accuracy
 
 
 @pytest.mark.thorough

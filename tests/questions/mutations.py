@@ -18,9 +18,23 @@ MUTATIONS = [
     (
         "keep an evaluation whatever it was made by",
         "questions/kept.py",
-        'return found if content.get("made_by") == made_by else None',
-        "return found",
+        'if content.get("made_by") != made_by:',
+        "if not content:",
         f"{KEPT}::test_other_arguments_and_another_result_are_evaluated_anew",
+    ),
+    (
+        "read an evaluation that was changed by hand",
+        "questions/kept.py",
+        'if content.get("digest") != _digest(found):',
+        "if False:",
+        f"{KEPT}::test_a_file_that_was_changed_is_refused_and_stays",
+    ),
+    (
+        "count the evaluation of an older result",
+        "questions/kept.py",
+        'made_by.get("run") == result_digest(run_folder)',
+        '"run" in made_by',
+        f"{KEPT}::test_an_evaluation_of_an_older_result_is_not_kept",
     ),
     (
         "use published runs of any seed and configuration",
@@ -39,7 +53,7 @@ MUTATIONS = [
     (
         "count a run that nothing can be measured on any more",
         "questions/sources.py",
-        "if own or has_network(folder) or all((folder / name).is_file() for name in kept):",
+        "if own or has_network(folder) or all(is_kept(folder, name) for name in kept):",
         "if True:",
         "tests/questions/test_sources.py::test_a_run_that_can_no_longer_be_evaluated_does_not_count",
     ),

@@ -6,7 +6,7 @@ import pytest
 
 import bnstudy
 from bnstudy.errors import UserError
-from bnstudy.questions.kept import kept, untouched
+from bnstudy.questions.kept import is_kept, kept, untouched
 
 
 @pytest.fixture
@@ -98,3 +98,42 @@ def test_a_damaged_file_is_one_line(run, counted):
     (run / "found.json").write_text('{"made_by": ')
     with pytest.raises(bnstudy.UserError, match=r"found\.json is damaged"):
         kept(run, "found.json", counted)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content | {"found": {**content["found"], "number": 7}},
+        lambda content: content | {"found": {}},
+        lambda content: content | {"found": [1]},
+        lambda content: {key: content[key] for key in ("made_by", "found")},
+        lambda content: {key: content[key] for key in ("made_by", "digest")},
+    ],
+)
+def test_a_file_that_was_changed_is_refused_and_stays(run, counted, change):
+    kept(run, "found.json", counted)
+    text = json.dumps(change(json.loads((run / "found.json").read_text())))
+    (run / "found.json").write_text(text)
+    with pytest.raises(bnstudy.UserError, match=r"found\.json was changed after it had been made"):
+        kept(run, "found.json", counted)
+    assert (run / "found.json").read_text() == text
+
+
+def test_the_layout_of_a_kept_file_does_not_matter(run, counted):
+    kept(run, "found.json", counted)
+    content = json.loads((run / "found.json").read_text())
+    (run / "found.json").write_text(json.dumps(dict(reversed(content.items())), indent=7))
+    assert kept(run, "found.json", counted)["number"] == 1
+
+
+def test_an_evaluation_of_an_older_result_is_not_kept(run, tmp_path, counted):
+    assert not is_kept(run, "found.json")
+    kept(run, "found.json", counted, {"a": 1})
+    assert is_kept(run, "found.json")
+    assert not is_kept(run, "found.json", tmp_path)
+    with untouched({run: tmp_path / "instead"}):
+        kept(run, "other.json", counted)
+    assert is_kept(run, "other.json", tmp_path / "instead")
+    (run / "result.json").write_text('{"epochs": 3, "test_accuracy": 0.5}')
+    assert not is_kept(run, "found.json")
+    assert not is_kept(run, "other.json", tmp_path / "instead")

@@ -6,6 +6,7 @@ import pytest
 
 import bnstudy
 from bnstudy.questions.find import question
+from bnstudy.questions.kept import kept
 from bnstudy.questions.sources import finished_folder, published_runs
 from bnstudy.run_folder.find import run_folders
 from bnstudy.sweep import load_plan
@@ -47,7 +48,10 @@ def test_a_run_that_can_no_longer_be_evaluated_does_not_count(runs, finish):
     published = published_runs(None)
     assert finished_folder(runs[0], published).resolve() == folder
     assert finished_folder(runs[0], published, ["double.json"]) is None
-    (folder / "double.json").write_text("{}")
+    (folder / "double.json").write_text('{"made_by": {"run": "of another result"}}')
+    assert finished_folder(runs[0], published, ["double.json"]) is None
+    (folder / "double.json").unlink()
+    kept(folder, "double.json", lambda: {"two": 2})
     assert finished_folder(runs[0], published, ["double.json"]).resolve() == folder
     assert finished_folder(runs[0], published, ["double.json", "another.json"]) is None
     shutil.copytree(folder, runs[0].folder)  # trained here: to train it again would help nobody

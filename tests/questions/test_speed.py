@@ -19,7 +19,7 @@ def test_unfinished_epochs_count_with_their_copies_and_tests(toy, finish):
     assert work_left(runs) == Work(2 * 5 * 40 * 2, 2 * 5 * 20)
     runs[0].folder.mkdir(parents=True)
     (row,) = read_metrics(finish("x", 0) / "case-c_seed-0" / "metrics.csv")
-    write_metrics(runs[0].folder, [row, row._replace(epoch=2)])
+    write_metrics(runs[0].folder, [row, row._replace(epoch=2, images=2 * row.images)])
     assert work_left(runs) == Work((3 + 5) * 40 * 2, (3 + 5) * 20)
 
 

@@ -120,6 +120,20 @@ MUTATIONS = [
         "tests/report/test_arms.py::test_what_differs_beside_the_arm_makes_another_design",
     ),
     (
+        "take the first of two rows of the same name",
+        "report/runs.py",
+        "len(set(map(str, contenders))) < len(contenders)",
+        "False",
+        "tests/report/test_runs.py::test_a_damaged_benchmark_is_refused_in_one_line",
+    ),
+    (
+        "judge one round of a benchmark",
+        "report/speed.py",
+        "len(rounds) < ROUNDS",
+        "len(rounds) < 1",
+        "tests/report/test_speed.py::test_fewer_than_three_rounds_are_not_judged",
+    ),
+    (
         "count a seed twice",
         "report/runs.py",
         "        _refuse_the_same_seed_twice(group)\n",

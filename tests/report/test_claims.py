@@ -6,6 +6,7 @@ from scipy import stats
 
 from bnstudy.report.arms import FOUR, designs
 from bnstudy.report.claims import judge
+from bnstudy.run_folder import training_images
 from bnstudy.run_folder.files import write_json
 from bnstudy.run_folder.log import load_log
 
@@ -142,7 +143,7 @@ def test_the_gap_is_compared_only_of_networks_that_fit_the_training_set(
     design = make_design()
     logs = [design.arms[arm][seed] for arm in "ab" for seed in range(3)]
     for log, accuracy in zip(logs, accuracies, strict=False):
-        write_json(log.folder / "training_images.json", {"accuracy": accuracy})
+        training_images.write(log.folder, accuracy, 0.1, "float32")
     found = named(design, "ii b")
     assert found.verdict == verdict
     assert says in found.why
@@ -190,7 +191,7 @@ def test_weights_of_a_later_epoch_say_nothing_about_the_gap_after_epoch_21(
         for seed in range(3)
     ]
     for folder in longer:
-        write_json(folder / "training_images.json", {"accuracy": 0.99})
+        training_images.write(folder, 0.99, 0.1, "float32")
     found = named(make_design(extra=longer), "ii b")
     assert (found.verdict, found.value) == ("not comparable", None)
     assert found.why == "a run has more than 21 epochs, and its weights are of the last"

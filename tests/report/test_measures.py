@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from bnstudy.errors import UserError
 from bnstudy.report import measures
-from bnstudy.run_folder.files import write_json
+from bnstudy.run_folder import training_images
 from bnstudy.run_folder.log import load_log
 
 EPOCHS = np.arange(1, 22)
@@ -59,17 +58,6 @@ def test_epochs_until_a_cost_are_interpolated(costs, epoch):
 
 
 def test_the_gap_on_plain_images_needs_their_accuracy(log):
-    assert measures.plain_training_accuracy(log) is None
     assert math.isnan(measures.PLAIN_GAP.of(log))
-    write_json(log.folder / "training_images.json", {"accuracy": 0.9})
+    training_images.write(log.folder, 0.9, 0.3, "float32")
     assert measures.PLAIN_GAP.of(log) == pytest.approx(0.9 - 0.725)
-
-
-@pytest.mark.parametrize(
-    "text", ["{}", '{"accuracy": null}', '{"accuracy": "x"}', '{"accuracy": 97}']
-)
-def test_a_damaged_evaluation_of_the_training_images_is_one_line(make_finished, text):
-    folder = make_finished("a", 0)
-    (folder / "training_images.json").write_text(text)
-    with pytest.raises(UserError, match=r"training_images\.json is damaged: accuracy must be"):
-        measures.plain_training_accuracy(load_log(folder))

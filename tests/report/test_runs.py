@@ -51,7 +51,9 @@ def test_what_holds_no_run_is_refused_in_one_line(tmp_path, name, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("a")
     (tmp_path / "other.json").write_text('{"rows": []}')
-    (tmp_path / "convolutions.json").write_text('{"network": {}, "rows": [{"ratio": [1, 1, 1]}]}')
+    (tmp_path / "convolutions.json").write_text(
+        '{"network": {}, "rows": [{"precision": "float32"}]}'
+    )
     (tmp_path / "broken.json").write_text('{"rows"')
     with pytest.raises(UserError, match=says) as caught:
         read([tmp_path / name])
@@ -84,6 +86,10 @@ def test_a_benchmark_gives_the_times_of_each_round(tmp_path):
         ({"rounds": [0.0, 0.0]}, "training_ms_by_round must be positive numbers"),
         ({"rounds": [1.0, float("nan")]}, "training_ms_by_round must be positive numbers"),
         ({"rounds": [1.0]}, "training_ms_by_round differ in their number"),
+        ({"name": "case a"}, "two rows have the same name and precision"),
+        ({"step_ms": "5"}, "step_ms must be a positive number"),
+        ({"inference_ms": -5.0}, "inference_ms must be a positive number"),
+        ({"peak_mb": float("inf")}, "peak_mb must be a positive number"),
     ],
 )
 def test_a_damaged_benchmark_is_refused_in_one_line(tmp_path, change, says):
@@ -92,6 +98,7 @@ def test_a_damaged_benchmark_is_refused_in_one_line(tmp_path, change, says):
         {"name": name, "precision": "float32", "training_ms_by_round": ms}
         for name, ms in times.items()
     ]
+    rows[1] |= {key: value for key, value in change.items() if key not in ("network", "rounds")}
     content = {"rows": rows, "network": change.get("network", {"width": 1.0})}
     (tmp_path / "bench.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=rf"bench\.json is damaged: {says}"):
@@ -100,7 +107,9 @@ def test_a_damaged_benchmark_is_refused_in_one_line(tmp_path, change, says):
 
 def test_a_benchmark_counts_once(tmp_path):
     path = tmp_path / "bench.json"
-    path.write_text(json.dumps({"rows": [{"name": "case a"}], "network": {"width": 1.0}}))
+    path.write_text(
+        json.dumps({"rows": [{"name": "a", "precision": "float32"}], "network": {"width": 1.0}})
+    )
     assert len(read([path, tmp_path / "." / "bench.json"]).benchmarks) == 1
 
 

@@ -46,7 +46,14 @@ def test_speed_is_judged_round_by_round():
 
 def test_the_share_of_the_two_parameters():
     (*_, found) = judge_speed(
-        bench(**{"case a": [10, 10], "case b": [11, 11], "case c": [12, 14], BARE: [11.5, 13]})
+        bench(
+            **{
+                "case a": [10, 10, 10],
+                "case b": [11, 11, 11],
+                "case c": [12, 14, 14],
+                BARE: [11.5, 13, 13],
+            }
+        )
     )
     assert (found.number, found.value, found.verdict) == ("iv b", 0.25, "does not replicate")
     assert list(judge_speed(bench(**{"case a": [10.0]}))) == []
@@ -54,3 +61,11 @@ def test_the_share_of_the_two_parameters():
 
 def test_no_rounds_are_no_times():
     assert list(judge_speed(bench(**{"case a": [], "case b": [], "case c": [], BARE: []}))) == []
+
+
+def test_fewer_than_three_rounds_are_not_judged():
+    times = {"case a": [10.0, 10.0], "case b": [15.0, 16.0], "case c": [12.0, 9.0], BARE: [11, 11]}
+    found = list(judge_speed(bench(**times)))
+    assert [v.verdict for v in found] == ["not judged"] * 3
+    assert {v.why for v in found} == {"needs 3 rounds"}
+    assert found[0].value == pytest.approx(1.55)

@@ -201,6 +201,27 @@ MUTATIONS = [
         f"{LOG}::test_metrics_survive_the_round_trip_bit_for_bit",
     ),
     (
+        "read the files of two runs as one",
+        "run_folder/log.py",
+        "_check_same_run(folder, config, rows[-1], result)",
+        "pass",
+        f"{LOG}::test_a_result_of_another_run_than_the_metrics_is_refused",
+    ),
+    (
+        "accept a log whose epochs show no images",
+        "run_folder/log.py",
+        "row.images <= (found[-1].images if found else 0)",
+        "row.images < (found[-1].images if found else 0)",
+        f"{LOG}::test_damaged_metrics_name_file_line_and_what_is_right",
+    ),
+    (
+        "read the training images of another run",
+        "run_folder/training_images.py",
+        'found.get("run") != result_digest(log.folder)',
+        "False",
+        "tests/run_folder/test_training_images.py::test_a_file_of_another_run_is_refused",
+    ),
+    (
         "accept accuracies in percent",
         "run_folder/log.py",
         "not 0 <= value <= 1",

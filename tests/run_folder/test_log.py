@@ -12,7 +12,14 @@ import pytest
 from bnstudy.config.load import load_config
 from bnstudy.errors import UserError
 from bnstudy.run_folder.files import write_json, write_text_atomic
-from bnstudy.run_folder.log import COLUMNS, EpochMetrics, load_log, result_from, write_metrics
+from bnstudy.run_folder.log import (
+    COLUMNS,
+    EpochMetrics,
+    load_log,
+    result_digest,
+    result_from,
+    write_metrics,
+)
 
 HEADER = (
     "epoch,learning_rate,images,train_cost,train_accuracy,test_cost,test_accuracy,"
@@ -242,6 +249,34 @@ LINE = "{},0.0003,100,1.5,0.4,1.2,0.5,10.000,1.000"
             f"{HEADER}\n{LINE.format(1)}".replace("0.4", "nan"),
             "line 2: train_accuracy must be a fraction from 0 to 1, not 'nan'",
         ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("1.2", "-1e-9"),
+            "line 2: test_cost must be at least 0, not '-1e-9'",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("1.5", "1_5"),
+            "line 2: train_cost must be a number, not '1_5'",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("0.0003", "nan"),
+            "line 2: learning_rate must be a finite number of at least 0, not 'nan'",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("10.000", "inf"),
+            "line 2: train_seconds must be a finite number of at least 0, not 'inf'",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("1.000", "-1"),
+            "line 2: test_seconds must be a finite number of at least 0, not '-1'",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}".replace("100", "0"),
+            "line 2: images must grow from epoch to epoch, not 0",
+        ),
+        (
+            f"{HEADER}\n{LINE.format(1)}\n{LINE.format(2)}",
+            "line 3: images must grow from epoch to epoch, not 100",
+        ),
         (b"\xff\xfe\x00", "is damaged: it is not CSV in UTF-8"),
     ],
 )
@@ -263,7 +298,8 @@ def test_a_damaged_result(folder, text):
 
 
 def test_the_result_of_a_diverged_run_is_read(folder):
-    rows = [make_rows()[-1]._replace(test_cost=math.inf)]
+    rows = [*make_rows()[:-1], make_rows()[-1]._replace(test_cost=math.inf)]
+    write_metrics(folder, rows)
     write_json(folder / "result.json", result_from(rows, load_log(folder).config, 10))
     assert load_log(folder).result["test_cost"] is None
 
@@ -291,3 +327,53 @@ def test_a_result_that_does_not_fit_the_metrics_or_lacks_a_time(folder, change, 
     write_json(folder / "result.json", {**result, **change})
     with pytest.raises(UserError, match=says):
         load_log(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("train_cost", 7.0),
+        ("train_cost", None),
+        ("train_accuracy", 0.5),
+        ("test_cost", 1e-18),
+        ("test_accuracy", 7.5),
+    ],
+)
+def test_a_result_of_another_run_than_the_metrics_is_refused(folder, column, value):
+    result = result_from(make_rows(), load_log(folder).config, 10)
+    write_json(folder / "result.json", result | {column: value})
+    says = rf"is damaged: result\.json is of another run than metrics\.csv, {column};"
+    with pytest.raises(UserError, match=says):
+        load_log(folder)
+
+
+def test_metrics_of_a_diverged_run_need_the_result_of_one(folder):
+    write_json(folder / "result.json", result_from(make_rows(), load_log(folder).config, 10))
+    write_metrics(folder, [*make_rows()[:-1], make_rows()[-1]._replace(train_cost=math.nan)])
+    with pytest.raises(UserError, match=r"of another run than metrics\.csv, train_cost"):
+        load_log(folder)
+
+
+def test_a_result_of_another_case_is_refused(folder):
+    result = result_from(make_rows(), load_log(folder).config, 10)
+    write_json(folder / "result.json", result | {"case": "a"})
+    with pytest.raises(UserError, match=r"of another run than config\.yaml, case;"):
+        load_log(folder)
+
+
+def test_metrics_that_a_spreadsheet_has_rounded_are_of_the_same_run(folder):
+    write_json(folder / "result.json", result_from(make_rows(), load_log(folder).config, 10))
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    rounded = [",".join(f"{float(cell):.9g}" for cell in line.split(",")) for line in lines[1:]]
+    (folder / "metrics.csv").write_text("\n".join([lines[0], *rounded]))
+    assert load_log(folder).result is not None
+
+
+def test_the_digest_of_a_result_changes_with_every_digit_but_not_with_the_layout(folder):
+    result = result_from(make_rows(), load_log(folder).config, 10)
+    write_json(folder / "result.json", result)
+    first = result_digest(folder)
+    (folder / "result.json").write_text(json.dumps(dict(reversed(result.items()))))
+    assert result_digest(folder) == first
+    write_json(folder / "result.json", result | {"test_cost": result["test_cost"] * (1 + 1e-15)})
+    assert result_digest(folder) != first

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnstudy.analysis.choice import BATCH, KINDS, MOVING, SOURCE, Statistics
@@ -12,7 +11,6 @@ from bnstudy.output import echo
 
 if TYPE_CHECKING:
     from bnstudy.config.schema import Config
-    from bnstudy.trained.evaluation import Evaluation
     from bnstudy.trained.network import TrainedNetwork
 
 DESCRIPTION = """\
@@ -84,7 +82,12 @@ def run(options: argparse.Namespace) -> int:
     changes = _changes(network, statistics, corruption)
     found, images = evaluate(network, options.images, **changes)
     keep = plain and options.images == "training"
-    written = _keep(found, options.run_folder) if keep else None
+    written = None
+    if keep:
+        from bnstudy.run_folder import training_images
+
+        kept = found.accuracy, found.cost, found.precision
+        written = training_images.write(options.run_folder, *kept)
     if options.json:
         echo(json.dumps(tables.as_json(found), indent=2, allow_nan=False))
         return 0
@@ -150,13 +153,3 @@ def _changes(
         changes["change"] = lambda images: corrupt(images, name, severity)
         under.append(f"{name.replace('_', ' ')} of severity {severity}")
     return {**changes, "under": " and ".join(under)}
-
-
-def _keep(found: "Evaluation", run_folder: Path) -> Path:
-    """Write what is known of the training images into the run folder; return the file's path."""
-    from bnstudy.run_folder.files import write_json
-    from bnstudy.run_folder.weights import TRAINING_IMAGES
-
-    kept = {"accuracy": found.accuracy, "cost": found.cost, "precision": found.precision}
-    write_json(run_folder / TRAINING_IMAGES, kept)
-    return run_folder / TRAINING_IMAGES

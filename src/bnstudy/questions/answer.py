@@ -15,7 +15,7 @@ from bnstudy.plots.style import save
 from bnstudy.questions import page, speed
 from bnstudy.questions.claims import OPEN, Claim
 from bnstudy.questions.find import Question, checkout
-from bnstudy.questions.kept import untouched
+from bnstudy.questions.kept import is_kept, untouched
 from bnstudy.questions.sources import (
     PUBLISHED,
     Published,
@@ -138,8 +138,7 @@ def _announce(
         for source in sources
         if source.folder or train
         for name, images in _evaluations(analysis, source.run).items()
-        if not (source.folder and (source.folder / name).is_file())
-        if not (_kept_elsewhere(question, source.run) / name).is_file()
+        if not _is_kept(question, source, name)
     )
     left = waiting if train else []
     work = speed.work_left(left)
@@ -172,6 +171,13 @@ def duration(seconds: float) -> str:
 def _kept_elsewhere(question: Question, run: Run) -> Path:
     """Return the folder for evaluations of a published run, which stays as it is."""
     return LOGS / question.name / "kept" / run.folder.name
+
+
+def _is_kept(question: Question, source: Source, name: str) -> bool:
+    if source.folder is None:
+        return False
+    places = source.folder, _kept_elsewhere(question, source.run)
+    return any(is_kept(source.folder, name, place) for place in places)
 
 
 def _conclude(

@@ -8,8 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bnstudy.errors import UserError
 from bnstudy.output import echo
 from bnstudy.run_folder.files import read_json, write_json
+from bnstudy.run_folder.log import result_digest
 
 _elsewhere: dict[Path, Path] = {}  # run folders that nothing may be written to -> where instead
 _used: dict[Path, Path] = {}  # files there that were asked for -> where they belong
@@ -36,10 +38,10 @@ def kept(
         arguments: everything but the run that the evaluation depends on.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is damaged, or was changed after it had been made.
 
     """
-    made_by = {"run": _digest(run_folder), "arguments": _as_json(dict(arguments or {}))}
+    made_by = {"run": result_digest(run_folder), "arguments": _as_json(dict(arguments or {}))}
     elsewhere = _elsewhere.get(run_folder.resolve())
     found = _read(run_folder / name, made_by)
     if found is not None:
@@ -51,7 +53,7 @@ def kept(
         echo(f"{run_folder.name}: evaluating, for {name}", sys.stderr)
         found = _as_json(make())
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"made_by": made_by, "found": found})
+        write_json(path, {"made_by": made_by, "digest": _digest(found), "found": found})
     if elsewhere:
         _used[path] = run_folder / name
     return found
@@ -60,8 +62,28 @@ def kept(
 def _read(path: Path, made_by: dict[str, Any]) -> dict[str, Any] | None:
     """Return what is in a file, if it was made by the same."""
     content = read_json(path) or {}
-    found: dict[str, Any] | None = content.get("found")
-    return found if content.get("made_by") == made_by else None
+    if content.get("made_by") != made_by:
+        return None
+    found: dict[str, Any] = content.get("found", {})
+    if content.get("digest") != _digest(found):
+        raise UserError(
+            f"{path} was changed after it had been made; restore it, or delete it, and it is made "
+            "again where the network of the run is at hand"
+        )
+    return found
+
+
+def is_kept(run_folder: Path, name: str, place: Path | None = None) -> bool:
+    """Return whether an evaluation of this result of a run is there, by whatever arguments.
+
+    Args:
+        run_folder: of the run.
+        name: of the JSON file.
+        place: the folder to look into, if it is not that of the run.
+
+    """
+    made_by = (read_json((place or run_folder) / name) or {}).get("made_by")
+    return isinstance(made_by, dict) and made_by.get("run") == result_digest(run_folder)
 
 
 @contextmanager
@@ -83,10 +105,8 @@ def untouched(folders: Mapping[Path, Path]) -> Iterator[dict[Path, Path]]:
         _elsewhere.clear()
 
 
-def _digest(run_folder: Path) -> str:
-    """Return what changes whenever the run is made again."""
-    result = read_json(run_folder / "result.json")
-    return sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
+def _digest(found: Any) -> str:
+    return sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from bnstudy.config.schema import Config, affects_results
 from bnstudy.errors import UserError
 from bnstudy.output import echo
+from bnstudy.questions.kept import is_kept
 from bnstudy.run_folder.find import run_folders
 from bnstudy.run_folder.folder import backup, finished_result
 from bnstudy.run_folder.log import load_log
@@ -51,7 +52,7 @@ def finished_folder(run: Run, published: Published, kept: Iterable[str] = ()) ->
             if folder is None or finished_result(folder, run.config) is None:
                 continue
             own = folder == run.folder  # trained here; without its network, evaluation says so
-            if own or has_network(folder) or all((folder / name).is_file() for name in kept):
+            if own or has_network(folder) or all(is_kept(folder, name) for name in kept):
                 return folder
         except (UserError, OSError):  # to be run: then it says what is wrong with the folder
             continue

@@ -28,6 +28,7 @@ from bnstudy.report.verdicts import (
     small_effect,
 )
 from bnstudy.run_folder.log import RunLog
+from bnstudy.run_folder.training_images import read_accuracy
 
 SEEDS = 3  # of each arm; a verdict from fewer is not given
 MEMORIZED = 0.95  # training accuracy below which a gap says nothing about generalization
@@ -205,7 +206,7 @@ def _not_comparable(claim: Claim, design: Design, values: dict[str, list[float]]
         logs = [log for arm in claim.weights for log in design.runs(arm, measures.LAST).values()]
         if max(len(log.metrics["epoch"]) for log in logs) > measures.LAST:
             return f"a run has more than {measures.LAST} epochs, and its weights are of the last"
-        found = [measures.plain_training_accuracy(log) for log in logs]
+        found = [read_accuracy(log) for log in logs]
         known = [accuracy for accuracy in found if accuracy is not None]
         if known and min(known) < MEMORIZED:
             return f"a training accuracy is {min(known):.4f}, below {MEMORIZED}"

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bnstudy.errors import UserError
-from bnstudy.run_folder.files import read_json
 from bnstudy.run_folder.log import RunLog
-from bnstudy.run_folder.weights import TRAINING_IMAGES
+from bnstudy.run_folder.training_images import read_accuracy
 
 # Single epochs differ from their neighbours by 0.006 to 0.008 in test accuracy: five are averaged.
 FIRST, LAST = 17, 21
@@ -91,31 +89,9 @@ FIRST_COST = Measure(
 )
 
 
-def plain_training_accuracy(log: RunLog) -> float | None:
-    """Return the accuracy of a finished run on plain training images in inference mode.
-
-    It is in training_images.json, which `bnstudy evaluate --images training` leaves in the run
-    folder; None without it.
-
-    Raises:
-        UserError: the file is damaged.
-
-    """
-    found = read_json(path := log.folder / TRAINING_IMAGES)
-    if found is None:
-        return None
-    accuracy = found.get("accuracy")
-    if not isinstance(accuracy, int | float) or not 0 <= accuracy <= 1:  # nor NaN
-        raise UserError(
-            f"{path} is damaged: accuracy must be a number from 0 to 1; make it again with "
-            "`bnstudy evaluate --images training`"
-        )
-    return float(accuracy)
-
-
 def plain_gap(log: RunLog) -> float:
     """Return training - test accuracy of the last epoch, in inference mode on plain images."""
-    accuracy = plain_training_accuracy(log)
+    accuracy = read_accuracy(log)
     return math.nan if accuracy is None else accuracy - _at(log, "test_accuracy", LAST)
 
 

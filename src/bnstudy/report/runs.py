@@ -59,7 +59,7 @@ def read(paths: Sequence[str | Path]) -> Evidence:
     if not given:
         raise UserError("nothing to report: give at least one run folder")
     files = {path.resolve(): path for path in given if path.is_file()}  # each counts once
-    benchmarks = [_read_benchmark(path) for path in files.values()]
+    benchmarks = [read_benchmark(path) for path in files.values()]
     logs = [load_log(folder) for folder in run_folders(p for p in given if not p.is_file())]
     groups = group_runs([log for log in logs if log.result is not None])
     for group in groups:
@@ -67,10 +67,18 @@ def read(paths: Sequence[str | Path]) -> Evidence:
     return Evidence(groups, [log for log in logs if log.result is None], benchmarks)
 
 
-def _read_benchmark(path: Path) -> Benchmark:
+def read_benchmark(path: Path) -> Benchmark:
+    """Read a file of `bnstudy bench --json`.
+
+    Raises:
+        UserError: it is another file, or damaged.
+
+    """
     results = read_json(path) if path.suffix == ".json" else None
     rows = results.get("rows", ()) if results is not None else ()
-    named = isinstance(rows, list) and all(isinstance(row, dict) and "name" in row for row in rows)
+    named = isinstance(rows, list) and all(
+        isinstance(row, dict) and {"name", "precision"} <= set(row) for row in rows
+    )
     if results is None or not named or "network" not in results:
         raise UserError(
             f"{path} is a file, but not of `bnstudy bench --json` (without --convolutions); give "
@@ -79,6 +87,13 @@ def _read_benchmark(path: Path) -> Benchmark:
     network = results["network"]
     if not isinstance(network, dict) or not _is_positive(network.get("width")):
         raise UserError(f"{path} is damaged: network must have a width")
+    contenders = [(row.get("name"), row.get("precision")) for row in rows]
+    if len(set(map(str, contenders))) < len(contenders):
+        raise UserError(f"{path} is damaged: two rows have the same name and precision")
+    for row in rows:
+        for name, value in row.items():
+            if name.endswith(("_ms", "_mb")) and value is not None and not _is_positive(value):
+                raise UserError(f"{path} is damaged: {name} must be a positive number")
     rounds = [row["training_ms_by_round"] for row in rows if row.get("training_ms_by_round")]
     if not all(isinstance(times, list) and all(map(_is_positive, times)) for times in rounds):
         raise UserError(f"{path} is damaged: training_ms_by_round must be positive numbers")

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from bnstudy.report.runs import Benchmark
-from bnstudy.report.verdicts import DOES_NOT, REPLICATES, Verdict, every
+from bnstudy.report.verdicts import DOES_NOT, NOT_JUDGED, REPLICATES, Verdict, every
 
 # Contenders of `bnstudy bench`: a, b, c, and c without its two parameters.
 TIMED = ("case a", "case b", "case c", "case c, bn.scale=false, bn.center=false")
+
+ROUNDS = 3  # at least, since a claim must hold in every round
 
 
 def judge_speed(benchmark: Benchmark) -> Iterator[Verdict]:
@@ -39,15 +41,16 @@ def _speed(
     threshold: float,
     where: str,
 ) -> Verdict:
-    known = not np.isnan(rounds).any()
+    few, known = len(rounds) < ROUNDS, not np.isnan(rounds).any()
+    why = f"needs {ROUNDS} rounds" if few else "case c is not slower in every round"
     by_round = ["unknown" if math.isnan(ratio) else f"{ratio:.3f}" for ratio in rounds]
     return Verdict(
         number=number,
         claim=text,
         statistic=f"time of a training step, {formula}; {where}",
         threshold=threshold,
-        verdict=every(list(rounds), threshold, REPLICATES, DOES_NOT),
-        why="" if known else "case c is not slower in every round",
+        verdict=NOT_JUDGED if few else every(list(rounds), threshold, REPLICATES, DOES_NOT),
+        why=why if few or not known else "",
         value=float(np.median(rounds)) if known else None,
         interval=(float(rounds.min()), float(rounds.max())) if known else None,
         beside={"round by round": ", ".join(by_round)},

@@ -14,7 +14,7 @@ from bnstudy.config.load import differences, load_config
 from bnstudy.config.schema import Config
 from bnstudy.errors import UserError
 from bnstudy.paths import is_clutter
-from bnstudy.run_folder import checkpoint, events, files, log, weights
+from bnstudy.run_folder import checkpoint, events, files, log, training_images, weights
 from bnstudy.run_folder.advice import NEW_FOLDER, START_OVER
 from bnstudy.run_folder.name import ASIDE
 
@@ -200,7 +200,7 @@ def extend(folder: Path, config: Config) -> None:
 
     """
     (folder / "result.json").unlink(missing_ok=True)  # first: now the run has not finished
-    for name in (weights.FILE, *weights.PICTURES, weights.TRAINING_IMAGES):  # of fewer epochs
+    for name in (weights.FILE, *weights.PICTURES, training_images.FILE):  # of fewer epochs
         (folder / name).unlink(missing_ok=True)
     if load_config(file=folder / "config.yaml").training.epochs != config.training.epochs:
         files.write_text_atomic(folder / "config.yaml", config.to_yaml())

@@ -8,9 +8,11 @@ result.json        the last epoch's metrics (result_from); absent until the run 
 
 import csv
 import io
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -41,6 +43,8 @@ COLUMNS = EpochMetrics._fields
 RESULT_COLUMNS = ("train_cost", "train_accuracy", "test_cost", "test_accuracy")
 _KINDS = get_type_hints(EpochMetrics)  # column -> int or float
 _FRACTIONS = ("train_accuracy", "test_accuracy")
+_COSTS = ("train_cost", "test_cost")
+_FINITE = ("learning_rate", "train_seconds", "test_seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +89,12 @@ def load_log(run_folder: str | Path) -> RunLog:
             f"{folder} is damaged: result.json has {result['epochs']} epochs and metrics.csv "
             f"{len(rows)}; restore the files of this run, or make it again in a new folder"
         )
+    config = load_config(file=folder / "config.yaml")
+    if result is not None:
+        _check_same_run(folder, config, rows[-1], result)
     return RunLog(
         folder=folder,
-        config=load_config(file=folder / "config.yaml"),
+        config=config,
         metrics={
             column: np.array(
                 [getattr(row, column) for row in rows], np.int64 if kind is int else np.float64
@@ -110,6 +117,30 @@ def _read_result(path: Path) -> dict[str, Any] | None:
         if not unknown and (not isinstance(value, int | float) or isinstance(value, bool)):
             raise UserError(f"{path} is damaged: {name} must be a number")
     return result
+
+
+def result_digest(run_folder: Path) -> str:
+    """Return what changes whenever the run is made again, as 64 hexadecimal digits."""
+    result = read_json(run_folder / "result.json")
+    return sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
+
+
+def _check_same_run(
+    folder: Path, config: Config, last: EpochMetrics, result: dict[str, Any]
+) -> None:
+    """Refuse files of two runs in one folder: the last epoch is in both, and so is the case."""
+    wrong = [] if result.get("case", config.case) == config.case else ["config.yaml, case"]
+    for name in RESULT_COLUMNS:
+        logged, kept = getattr(last, name), result[name]
+        # A spreadsheet keeps fewer digits, but more than six.
+        same = math.isclose(logged, kept, rel_tol=1e-6) if kept is not None else True
+        if not same or math.isfinite(logged) != (kept is not None):
+            wrong.append(f"metrics.csv, {name}")
+    if wrong:
+        raise UserError(
+            f"{folder} is damaged: result.json is of another run than {wrong[0]}; restore the "
+            "files of this run, or make it again in a new folder"
+        )
 
 
 def write_metrics(folder: str | Path, rows: Sequence[EpochMetrics]) -> None:
@@ -187,10 +218,13 @@ def read_metrics(path: Path) -> list[EpochMetrics]:
     if tuple(header) != COLUMNS:
         hint = ", with commas between the columns" if len(header) == 1 else ""
         raise UserError(f"{path}, line 1: the header must be {','.join(COLUMNS)}{hint}")
-    return [
-        _read_row(line, epoch, f"{path}, line {number}")
-        for epoch, (number, line) in enumerate(rows, start=1)
-    ]
+    found: list[EpochMetrics] = []
+    for epoch, (number, line) in enumerate(rows, start=1):
+        row = _read_row(line, epoch, where := f"{path}, line {number}")
+        if row.images <= (found[-1].images if found else 0):
+            raise UserError(f"{where}: images must grow from epoch to epoch, not {row.images}")
+        found.append(row)
+    return found
 
 
 def _without_empty_end(line: list[str]) -> list[str]:
@@ -215,11 +249,15 @@ def _read_row(line: list[str], epoch: int, where: str) -> EpochMetrics:
 def _read_value(column: str, text: str, where: str) -> int | float:
     kind, noun = _KINDS[column], "an integer" if _KINDS[column] is int else "a number"
     try:
-        value: int | float = kind(text)
+        value: int | float = kind(text.replace("_", "?"))  # Python would read 1_0 as 10
     except ValueError:
         raise UserError(f"{where}: {column} must be {noun}, not {text!r}") from None
     if kind is int and abs(value) >= 2**63:
         raise UserError(f"{where}: {column} must be an integer of 64 bits, not {text!r}")
     if column in _FRACTIONS and not 0 <= value <= 1:
         raise UserError(f"{where}: {column} must be a fraction from 0 to 1, not {text!r}")
+    if column in _COSTS and value < 0:  # one that is not finite is of a run that diverged
+        raise UserError(f"{where}: {column} must be at least 0, not {text!r}")
+    if column in _FINITE and not 0 <= value < math.inf:
+        raise UserError(f"{where}: {column} must be a finite number of at least 0, not {text!r}")
     return value

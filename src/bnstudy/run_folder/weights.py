@@ -23,7 +23,6 @@ from bnstudy.run_folder.log import RunLog, load_log
 FILE = "weights.npz"
 EPOCHS = "epochs"  # the folder of the weights after every epoch (checkpoint.keep_epochs)
 PICTURES = ("evaluation.png", "mistakes.png")  # which `bnstudy evaluate` draws from it
-TRAINING_IMAGES = "training_images.json"  # `bnstudy evaluate --images training`: accuracy and cost
 
 
 class Weights(NamedTuple):

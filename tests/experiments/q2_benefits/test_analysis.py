@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from bnstudy.analysis import along_training
 from bnstudy.config.load import load_config
 from bnstudy.run_folder import weights
 from bnstudy.run_folder.files import write_json
-from bnstudy.run_folder.log import load_log
+from bnstudy.run_folder.log import load_log, read_metrics, result_from, write_metrics
 from bnstudy.sweep import load_plan
 
 PLAN = Path(__file__).parents[3] / "experiments/q2_benefits/plan.yaml"
@@ -111,11 +112,10 @@ def _set_costs(folder, config):
     """Make 0.01 the best rate of none, and 0.03 that of BN; the doubling none diverges."""
     best = 0.01 if config.model.batch_norm == "none" else 0.03
     cost = 1.2 + 0.1 * abs(np.log10(config.optimizer.learning_rate / best))
-    last = "nan" if folder.name == "doubling-none_seed-0" else repr(float(cost))
-    text = (folder / "metrics.csv").read_text().splitlines()
-    cells = text[-1].split(",")
-    cells[3] = last
-    (folder / "metrics.csv").write_text("\n".join([*text[:-1], ",".join(cells)]) + "\n")
+    last = math.nan if folder.name == "doubling-none_seed-0" else float(cost)
+    *rows, end = read_metrics(folder / "metrics.csv")
+    write_metrics(folder, rows := [*rows, end._replace(train_cost=last)])
+    write_json(folder / "result.json", result_from(rows, config, 1))
 
 
 def stand_in(run, epoch, batches=4, frozen=False, tolerance=1e-2):
@@ -222,8 +222,8 @@ def test_a_run_whose_last_step_of_an_epoch_diverged_is_broken(analysis, make_run
     """The training cost is that of the steps before their update: only the test has noticed."""
     overrides = {"training.epochs": 4, "training.on_divergence": "record"}
     folder = make_run("run", epochs=2, change={"test_cost": np.nan}, case="c", overrides=overrides)
-    result = {"epochs": 2, "train_cost": 1.5, "train_accuracy": 0.5, "test_cost": None}
-    write_json(folder / "result.json", result | {"test_accuracy": 0.1, "diverged_at_step": 9})
+    result = result_from(read_metrics(folder / "metrics.csv"), load_log(folder).config, 1)
+    write_json(folder / "result.json", result | {"diverged_at_step": 9})
     log = load_log(folder)
     run = analysis.read(log)
     assert np.isfinite(log.metrics["train_cost"]).all()
@@ -246,5 +246,5 @@ def test_the_time_of_a_step_is_the_median_of_the_rounds(analysis, tmp_path, monk
     ]
     monkeypatch.setattr(analysis, "HERE", tmp_path)
     assert analysis.milliseconds() == {}
-    (tmp_path / "bench.json").write_text(json.dumps({"rows": rows}))
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": rows, "network": {"width": 1}}))
     assert analysis.milliseconds() == {"none": 4, "BN": 6}

@@ -11,6 +11,7 @@ import bnstudy
 from bnstudy.config.load import load_config
 from bnstudy.data.batches import epoch_order
 from bnstudy.data.dataset import load_dataset
+from bnstudy.errors import UserError
 from bnstudy.questions.claims import Claim
 from bnstudy.sweep import load_plan
 
@@ -155,6 +156,31 @@ def test_benchmarks_are_those_of_the_folder_of_published_runs(analysis, rows, tm
     }
     own = analysis.benchmarks(tmp_path / "none")  # there is none: those of the checkout
     assert own["lite"]["file"] == "logs/published/bench/lite.json"
+
+
+def test_the_default_place_is_read_before_the_checkout(analysis, rows, tmp_path, monkeypatch):
+    place = tmp_path / "logs/published/bench"
+    place.mkdir(parents=True)
+    (place / "mine.json").write_text(json.dumps({"network": {"width": 0.25}, "rows": rows}))
+    monkeypatch.chdir(tmp_path)
+    assert list(analysis.benchmarks(Path("logs/published/bench"))) == ["mine"]
+
+
+def test_a_benchmark_of_convolutions_is_left_out_and_a_damaged_one_is_one_line(
+    analysis, rows, tmp_path
+):
+    of_one = {"rows": [{"convolution": "3x3", "ratio": 1.0}], "network": {"width": 0.25}}
+    (tmp_path / "convolutions.json").write_text(json.dumps(of_one))
+    assert analysis.benchmarks(tmp_path) == {}
+    for damaged in (
+        {"rows": [{"name": "x"}], "network": {"width": 0.25}},
+        {"rows": rows},
+        {"rows": [*rows, rows[0]], "network": {"width": 0.25}},
+        {"rows": "none", "network": {"width": 0.25}},
+    ):
+        (tmp_path / "mine.json").write_text(json.dumps(damaged))
+        with pytest.raises(UserError, match=r"mine\.json is"):
+            analysis.benchmarks(tmp_path)
 
 
 # --- the plan and its evaluations -----------------------------------------------------------------
