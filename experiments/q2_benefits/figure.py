@@ -103,7 +103,7 @@ def _last_costs(axes: Axes, measured: Measured) -> None:
             )
     _log(axes, "x")
     axes.set(xlabel="learning rate, constant", ylabel="last training cost (nats)")
-    axes.set_title("ii. one rate, ten epochs (line: seed 0)")
+    axes.set_title("ii. one rate, ten epochs (hollow: seeds 1, 2)")
 
 
 def _eigenvalues(axes: Axes, sharpness: Measured) -> None:
@@ -115,7 +115,7 @@ def _eigenvalues(axes: Axes, sharpness: Measured) -> None:
     axes.set_xticks(range(3), ["BN", "BN, statistics\nfrozen", "none"])
     _log(axes, "y")
     _decades(axes)
-    axes.set(ylabel="largest eigenvalue", title="iii. sharpness, at equal training accuracy")
+    axes.set(ylabel="largest eigenvalue", title="iii. sharpness, at like training accuracy")
     axes.margins(x=0.3)
 
 

@@ -51,7 +51,8 @@ def draw(measured: dict[str, Any], claims: Sequence[Any]) -> Figure:
         _memory(right, measured["bench"])
         primary = next((claim for claim in claims if claim.primary), None)
         if primary is not None:
-            figure.suptitle(f"{primary.name}? {primary.verdict}", fontsize=10)
+            title = f"Is the weakness batch norm's own (claim i c)? {primary.verdict.capitalize()}"
+            figure.suptitle(title, fontsize=10)
     return figure
 
 
@@ -133,7 +134,7 @@ def _sizes(axes: Axes, runs: Mapping[str, Any]) -> None:
     without = [run["orders"]["of classes"] for run in runs.get("none", {}).values()]
     axes.plot([128] * len(without), 100 * np.array(without), color=COLORS[1], marker="+", ls="",
               label="... without, brought back")  # fmt: skip
-    axes.set(xscale="log", xlabel="images of a test batch", ylabel="accuracy, clean images (%)")
+    axes.set(xscale="log", xlabel="images per test batch", ylabel="accuracy, clean images (%)")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_ylim(bottom=0)
     _legend(axes, 0.28)
@@ -225,7 +226,7 @@ def _time(axes: Axes, bench: Mapping[str, Any]) -> None:
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("time beyond case a's step (%)")
     _legend(axes, 0.34)
-    _title(axes, "(e) time of a training step")
+    _title(axes, "(e) time of a training step, float32")
 
 
 def _memory(axes: Axes, bench: Mapping[str, Any]) -> None:

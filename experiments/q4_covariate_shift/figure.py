@@ -85,6 +85,6 @@ def _draw_gains(axes: Axes, arms: Any, claims: list[Claim]) -> None:
         axes.text(place, 0.98, word, transform=where, ha="center", va="top", fontsize=8)
     axes.axhline(0, color="#808080", linestyle=(0, (1, 1)), zorder=0)
     axes.set_xticks([0, 1], [f"none at {FAST}", f"none at {SLOW}"])
-    axes.set(title="area less than none's (nats)", xlim=(-0.5, 1.5))
+    axes.set(title="gain in area over none (nats)", xlim=(-0.5, 1.5))
     low, high = axes.dataLim.intervaly
     axes.set_ylim(low - 0.02, high + 0.2 * max(high - low, 0.1))  # room for the verdicts

@@ -132,7 +132,7 @@ def _published(axes: Axes, found: dict, published: dict) -> None:
     axes.axhline(0, color="black", linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(labels)), labels)
     axes.set_ylim(-0.28, 0.13)
-    axes.set(xlabel="average and its start", ylabel="minus the exact value", xlim=(-0.5, 3.9))
+    axes.set(xlabel="average and its start", ylabel="published - exact value", xlim=(-0.5, 3.9))
     axes.grid(visible=False, axis="x")
     _title(axes, "(d) published values, in (b)")
 

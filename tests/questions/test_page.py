@@ -40,7 +40,7 @@ def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
     from bnstudy.questions.find import question
 
     assert answer(question(3), CLAIMS).splitlines() == [
-        "- **It breaks**: 12,346; threshold: >= 4. Verdict: **does not replicate**.",
+        "- **It breaks**: 12,346; measured: ratio; threshold: >= 4. Verdict: **does not replicate**.",
         "- replicates (1 other claim): It helps.",
         "- open (1 other claim): It costs.",
         "- Runs or measurements are missing for 1 of 3 claims; `bnstudy question 3` makes them.",

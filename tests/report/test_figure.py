@@ -50,7 +50,7 @@ def test_where_there_is_no_interval_none_is_drawn(make_finished, tmp_path):
         for container in axes.containers:
             _, _, (bars,) = container.lines
             assert not [segment for segment in bars.get_segments() if len(segment)]
-    assert drawn.legends[0].get_texts()[0].get_text() == "Adam: mean; seeds in pale"
+    assert drawn.legends[0].get_texts()[0].get_text() == "Adam: mean; pale: single seeds"
 
 
 def test_a_cost_that_is_not_finite_takes_the_interval_of_its_own_arm_alone(

@@ -48,7 +48,7 @@ Batch normalization, measured: one network trained on CIFAR-10 three ways. Case 
 case b has Keras's, and case c our own, with every gradient written by hand."""
 EXAMPLES = """\
 examples:
-  bnstudy run --case c --preset quick        about a minute, built-in digits, no network
+  bnstudy run --case c --preset quick        about a minute, built-in digits, no download
   bnstudy run --case c --preset lite         CIFAR-10 at quarter width, up to an hour on two cores
   bnstudy run --case c                       full width: 4 to 10 hours on two cores
   bnstudy sweep plan.yaml                    many runs: finished ones are skipped, others continued

@@ -12,6 +12,15 @@ from bnstudy.interrupts import stop_with_starter
 from bnstudy.output import echo
 from bnstudy.run_folder.name import run_name
 
+DESCRIPTION = """\
+Train one case and leave a run folder: metrics, figures, the trained network and checkpoints. Repeat
+the command to continue a run that was stopped, or with more training.epochs to extend one."""
+EXAMPLES = """\
+examples:
+  bnstudy run --case c --preset quick             built-in digits, minutes
+  bnstudy run --case c --preset lite              all of CIFAR-10, a quarter of the width
+  bnstudy run --case c                            as the post describes it, hours
+  bnstudy run --case a --preset quick --set optimizer.learning_rate=0.02 --out logs/a-fast"""
 TENSORBOARD = (
     "let TensorBoard show metrics, activations and gradients (tensorboard --logdir logs); "
     "needs pip install 'bnstudy[tensorboard]'"
@@ -20,7 +29,13 @@ TENSORBOARD = (
 
 def add_parser(commands: Commands) -> None:
     """Add the command."""
-    parser = commands.add_parser("run", help="train one case and leave a run folder")
+    parser = commands.add_parser(
+        "run",
+        help="train one case and leave a run folder",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(function=run)
     add = parser.add_argument
     add("--case", metavar="CASE", help="a: no batch norm; b: the framework's; c: our own, by hand")

@@ -44,10 +44,11 @@ def answer(question: Question, claims: Sequence[Claim]) -> str:
     lines = []
     for claim in claims:
         if claim.primary:
-            value = "" if claim.value is None else f": {_number(claim.value)}"
+            value = "" if claim.value is None else f" {_number(claim.value)}"
             if claim.interval is not None:
                 value += f" ({' to '.join(map(_number, claim.interval))})"
-            lines.append(f"- **{claim.name}**{value}; threshold: {claim.threshold}. ")
+            lines.append(f"- **{claim.name}**:{value and value + ';'} ")
+            lines[-1] += f"measured: {claim.statistic}; threshold: {claim.threshold}. "
             lines[-1] += f"Verdict: **{_verdict(claim)}**."
     for verdict in dict.fromkeys(claim.verdict for claim in claims):
         names = [claim.name for claim in claims if claim.verdict == verdict and not claim.primary]

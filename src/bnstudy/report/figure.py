@@ -115,7 +115,7 @@ def _panel(axes: Axes, design: Design, measure: Measure) -> None:
         places = np.array([0.0, 1.0]) + shift
         axes.errorbar(
             places, means, halves, color=color, marker=marker, linestyle=line,
-            capsize=3, label=f"{optimizer}: {shown}; seeds in pale", zorder=3,
+            capsize=3, label=f"{optimizer}: {shown}; pale: single seeds", zorder=3,
         )  # fmt: skip
         for place, arm in zip(places, (without, with_), strict=True):
             spread = np.full(len(values[arm]), place + 2 * shift)
