@@ -103,7 +103,7 @@ def _last_costs(axes: Axes, measured: Measured) -> None:
             )
     _log(axes, "x")
     axes.set(xlabel="learning rate, constant", ylabel="last training cost (nats)")
-    axes.set_title("ii. one rate, ten epochs (hollow: seeds 1, 2)")
+    axes.set_title("ii. one rate (hollow: seeds 1, 2)")
 
 
 def _eigenvalues(axes: Axes, sharpness: Measured) -> None:

@@ -40,7 +40,8 @@ def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
     from bnstudy.questions.find import question
 
     assert answer(question(3), CLAIMS).splitlines() == [
-        "- **It breaks**: 12,346; measured: ratio; threshold: >= 4. Verdict: **does not replicate**.",
+        "- **It breaks**: 12,346; measured: ratio; threshold: >= 4. "
+        "Verdict: **does not replicate**.",
         "- replicates (1 other claim): It helps.",
         "- open (1 other claim): It costs.",
         "- Runs or measurements are missing for 1 of 3 claims; `bnstudy question 3` makes them.",
@@ -52,8 +53,9 @@ def test_an_answer_has_the_primary_claim_the_others_and_what_is_missing(toy):
     assert "missing" not in answer(question(3), CLAIMS[:2])
     assert "- replicates (9 other claims).\n" in answer(question(3), 9 * CLAIMS[:1])
     primary = CLAIMS[0]._replace(primary=True)
-    assert ": 0.01235 (0.01000 to 0.01470); threshold: > 0. Verdict: **replicates**" in answer(
-        question(3), [primary]
+    assert (
+        ": 0.01235 (0.01000 to 0.01470); measured: gain; threshold: > 0. Verdict: **replicates**"
+        in answer(question(3), [primary])
     )
 
 
