@@ -244,10 +244,11 @@ bnstudy.plot(["logs/debias-False", "logs/debias-True"], metric=["train_accuracy"
 # %% [markdown]
 # The two runs have the same training curves, to the last digit: training does not use the averages.
 # After the first epoch the raw average is still mostly its start (64 %; 41 % after the second), and
-# the test accuracy is hardly better than guessing, although the network itself has learned. The correction removes the start,
-# and helps. It is not a cure: the corrected average still lags behind, since the true variance
-# changes quickly at the beginning, as in the last figure but one. After a few epochs both recover.
-# If you ever see a network that trains well and fails the test at first, think of this.
+# the test accuracy is hardly better than guessing, although the network itself has learned. The
+# correction removes the start, and helps. It is not a cure: the corrected average still lags
+# behind, since the true variance changes quickly at the beginning, as in the last figure but one.
+# After a few epochs both recover. If you ever see a network that trains well and fails the test at
+# first, think of this.
 #
 # This is one seed, so small differences mean nothing. Change something: `bn.momentum` to 0.9, or
 # `bn.moving_variance_init` to 0.0, as in the author's own code. Write down what you expect before
